@@ -39,6 +39,8 @@ export const RETRACE_ERROR_CODES = {
   TOKEN_INVALID: entry(EXIT.refused, 'the token is unknown or was revoked'),
   TOKEN_ROLE: entry(EXIT.refused, "the token's role or machine does not allow this"),
   BOOKMARK_EXISTS: entry(EXIT.refused, 'the group has a bookmark of that name'),
+  ROUTE_UNKNOWN: entry(EXIT.failed, 'the server has no such route'),
+  SERVER_BUSY: entry(EXIT.failed, 'the server has as many connections as it may'),
   AGENT_AWAY: entry(EXIT.refused, 'this needs the agent, which is not connected'),
   // the session between agent and server
   PROTOCOL_VERSION: entry(EXIT.failed, 'agent and server speak no common protocol version'),
@@ -51,6 +53,7 @@ export const RETRACE_ERROR_CODES = {
   RECORD_CONFLICT: entry(EXIT.failed, 'the same record number with other contents'),
   EPOCH_FENCED: entry(EXIT.refused, 'a newer agent has taken over this group'),
   EPOCH_TAKEN: entry(EXIT.refused, 'another agent runs with the same identity and epoch'),
+  IDENTITY_CONFLICT: entry(EXIT.refused, 'a group or volume of that name is another one here'),
   SESSION_REPLACED: entry(EXIT.failed, 'the same agent has connected again'),
   ACKNOWLEDGED_LOSS: entry(EXIT.failed, 'the server lost records it had acknowledged'),
   CREDIT_EXCEEDED: entry(EXIT.failed, 'the agent sent more than it was allowed to'),
