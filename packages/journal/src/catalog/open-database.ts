@@ -1,0 +1,59 @@
+import { type Damage, damage } from '../storage/damage.js';
+import type { Database } from '../storage/database.js';
+import type { Storage } from '../storage/storage.js';
+import { isPassing } from '../storage/storage-error.js';
+import { CATALOG_DIRECTORY } from './load-catalog.js';
+
+const WRITE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+const options = (create: boolean) => ({ create, writeBufferBytes: WRITE_BUFFER_BYTES });
+
+/** Makes an empty catalog with durable names; no error when there is one. */
+export const createCatalogDatabase = async (storage: Storage): Promise<Database> => {
+  const database = await storage.openDatabase(CATALOG_DIRECTORY, options(true));
+  await storage.syncDirectory(CATALOG_DIRECTORY);
+  await storage.syncDirectory('');
+  return database;
+};
+
+const isQuarantine = (name: string): boolean => name.startsWith(`${CATALOG_DIRECTORY}.damaged-`);
+
+/** What lies aside is a problem until somebody has dealt with it. */
+const quarantined = async (storage: Storage): Promise<Damage[]> =>
+  (await storage.list(''))
+    .filter(isQuarantine)
+    .map((name) => damage(name, 'a catalog that could not be opened was put aside here'));
+
+const quarantineName = async (storage: Storage): Promise<string> => {
+  const names = new Set(await storage.list(''));
+  for (let number = 1; ; number++) {
+    const name = `${CATALOG_DIRECTORY}.damaged-${number}`;
+    if (!names.has(name)) return name;
+  }
+};
+
+/**
+ * Opens the catalog that must be there. One that LevelDB cannot open at all is put aside, never
+ * removed, and a new one begun: the server goes on with what the log itself tells.
+ */
+export const openCatalogDatabase = async (
+  storage: Storage,
+): Promise<{ readonly database: Database; readonly problems: readonly Damage[] }> => {
+  const missing = (await storage.list(CATALOG_DIRECTORY)).length === 0;
+  if (missing) {
+    const problem = damage(CATALOG_DIRECTORY, 'the catalog is missing; a new one was begun');
+    return { database: await createCatalogDatabase(storage), problems: [problem] };
+  }
+  try {
+    const database = await storage.openDatabase(CATALOG_DIRECTORY, options(false));
+    return { database, problems: await quarantined(storage) };
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    const aside = await quarantineName(storage);
+    await storage.rename(CATALOG_DIRECTORY, aside);
+    const why = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const what = `LevelDB cannot open it (${String(why)}); a new one was begun`;
+    const problems = [damage(CATALOG_DIRECTORY, what), ...(await quarantined(storage))];
+    return { database: await createCatalogDatabase(storage), problems };
+  }
+};

@@ -1,0 +1,202 @@
+import { assert, changesContent } from '@retrace/core';
+import { forEachRegion, LEVEL_MAX, regionBlocks } from './dyadic.js';
+import { type Extent, ExtentTable } from './extent-table.js';
+import { RegionTable } from './region-table.js';
+import { VersionChains } from './version-chains.js';
+
+/** Regions of these levels remember whether anything finer was ever written inside them. */
+const SUMMARY_LEVELS = [6, 12, 18, 24, 30, 36] as const;
+/** Level numbers above this mark summary entries in the shared table. */
+const SUMMARY_BASE = LEVEL_MAX + 1;
+const INDEX_HIGH_BITS = 9;
+const LEVEL_BITS = 6;
+const BLOCKS_MAX_PER_EXTENT = 2 ** 32 - 1;
+
+/** A run of blocks and what they read as at an instant; `extent` 0: never written. */
+export interface Piece {
+  startBlock: number;
+  blocks: number;
+  extent: number;
+}
+
+/** How much one range query may cost. */
+export interface RangeBudget {
+  lookups: number;
+  readonly piecesMax: number;
+}
+
+/**
+ * Finds, for any block of any volume at any seq, the content record that holds it. Ranges stay
+ * ranges: each record is filed under the few aligned regions that make it up (dyadic.ts), each region
+ * has its chain of versions, and the newest version over the region levels of a block wins.
+ */
+export class HotIndex {
+  readonly extents = new ExtentTable();
+  readonly #regions = new RegionTable();
+  readonly #chains = new VersionChains();
+  readonly #levels = new Map<number, VolumeLevels>();
+  readonly #seqOf = (extent: number): number => this.extents.seq(extent);
+
+  /** Bytes of memory held. */
+  get bytes(): number {
+    return this.extents.bytes + this.#regions.bytes + this.#chains.bytes;
+  }
+
+  /** Adds a content record. Records of one volume come in order of their seq. */
+  add(volumeId: number, extent: Extent, checksums: Uint32Array, blockBytes: number): void {
+    assert(changesContent(extent.kind), 'the index holds content records only');
+    assert(extent.blocks >= 1, 'an extent has at least one block');
+    if (extent.blocks > BLOCKS_MAX_PER_EXTENT) {
+      this.#addInHalves(volumeId, extent, blockBytes);
+      return;
+    }
+    const id = this.extents.add(extent, checksums, blockBytes);
+    forEachRegion(extent.startBlock, extent.blocks, (level, index) => {
+      const slot = this.#slot(volumeId, level, index);
+      this.#regions.setValue(slot, this.#chains.push(this.#regions.value(slot), id));
+      this.#noteLevel(volumeId, level);
+      this.#summarise(volumeId, level, index);
+    });
+  }
+
+  /** What `block` reads as at `seq`: the number of its extent, 0 when it was never written. */
+  extentAt(volumeId: number, seq: number, block: number): number {
+    let best = 0;
+    for (const level of this.#levels.get(volumeId)?.written ?? []) {
+      const index = Math.floor(block / regionBlocks(level));
+      best = this.#newer(best, this.#lookup(volumeId, level, index, seq));
+    }
+    return best;
+  }
+
+  /**
+   * What [start, start + blocks) reads as at `seq`, as consecutive pieces from `start`. Stops early,
+   * at least one piece long, when the budget is used up.
+   */
+  pieces(
+    volumeId: number,
+    seq: number,
+    start: number,
+    blocks: number,
+    budget: RangeBudget,
+  ): Piece[] {
+    const out: Piece[] = [];
+    const levels = this.#levels.get(volumeId)?.descent;
+    if (levels === undefined) return [{ startBlock: start, blocks, extent: 0 }];
+    this.#descend({ volumeId, seq, levels, budget, out }, 0, start, start + blocks, 0);
+    return out;
+  }
+
+  #descend(
+    query: RangeQuery,
+    depth: number,
+    start: number,
+    end: number,
+    inherited: number,
+  ): boolean {
+    const level = query.levels[depth];
+    if (level === undefined) return emit(query, start, end, inherited);
+    const size = regionBlocks(level);
+    for (let at = start; at < end; ) {
+      const index = Math.floor(at / size);
+      const to = Math.min(end, (index + 1) * size);
+      query.budget.lookups -= 1;
+      const here = this.#lookup(query.volumeId, level, index, query.seq);
+      const best = this.#newer(inherited, here);
+      const more = this.#nothingFiner(query.volumeId, level, index)
+        ? emit(query, at, to, best)
+        : this.#descend(query, depth + 1, at, to, best);
+      if (!more) return false;
+      at = to;
+    }
+    return true;
+  }
+
+  /** True when this is a summary level and nothing finer was ever written in the region. */
+  #nothingFiner(volumeId: number, level: number, index: number): boolean {
+    const position = SUMMARY_LEVELS.indexOf(level as (typeof SUMMARY_LEVELS)[number]);
+    return position >= 0 && this.#find(volumeId, SUMMARY_BASE + position, index) === 0;
+  }
+
+  #summarise(volumeId: number, level: number, index: number): void {
+    for (let position = 0; position < SUMMARY_LEVELS.length; position++) {
+      const summary = SUMMARY_LEVELS[position]!;
+      if (summary <= level) continue;
+      const above = Math.floor(index / regionBlocks(summary - level));
+      const slot = this.#slot(volumeId, SUMMARY_BASE + position, above);
+      // What is noted here is noted above as well.
+      if (this.#regions.value(slot) !== 0) return;
+      this.#regions.setValue(slot, 1);
+    }
+  }
+
+  #noteLevel(volumeId: number, level: number): void {
+    const levels = this.#levels.get(volumeId);
+    if (levels?.written.includes(level) === true) return;
+    const written = [...(levels?.written ?? []), level].sort((a, b) => b - a);
+    const descent = [...new Set([...written, ...SUMMARY_LEVELS])].sort((a, b) => b - a);
+    this.#levels.set(volumeId, { written, descent });
+  }
+
+  #newer(a: number, b: number): number {
+    if (a === 0) return b;
+    if (b === 0) return a;
+    return this.extents.seq(a) >= this.extents.seq(b) ? a : b;
+  }
+
+  #lookup(volumeId: number, level: number, index: number, seq: number): number {
+    const slot = this.#find(volumeId, level, index);
+    if (slot === 0) return 0;
+    return this.#chains.newestAtMost(this.#regions.value(slot), seq, this.#seqOf);
+  }
+
+  #find(volumeId: number, level: number, index: number): number {
+    return this.#regions.find(index >>> 0, keyHigh(volumeId, level, index));
+  }
+
+  #slot(volumeId: number, level: number, index: number): number {
+    return this.#regions.findOrAdd(index >>> 0, keyHigh(volumeId, level, index));
+  }
+
+  /** Zero and trim only: a write of so many blocks is far over the record limit. */
+  #addInHalves(volumeId: number, extent: Extent, blockBytes: number): void {
+    const none = new Uint32Array(0);
+    const half = Math.floor(extent.blocks / 2);
+    this.add(volumeId, { ...extent, blocks: half }, none, blockBytes);
+    const rest = { ...extent, startBlock: extent.startBlock + half, blocks: extent.blocks - half };
+    this.add(volumeId, rest, none, blockBytes);
+  }
+}
+
+/** Region levels of a volume, highest first. */
+interface VolumeLevels {
+  /** Those with any version. */
+  readonly written: readonly number[];
+  /** The same and the summary levels: the way down of a range query. */
+  readonly descent: readonly number[];
+}
+
+interface RangeQuery {
+  readonly volumeId: number;
+  readonly seq: number;
+  readonly levels: readonly number[];
+  readonly budget: RangeBudget;
+  readonly out: Piece[];
+}
+
+/** Adds a run, joined to the one before where it continues it; false when the budget is used up. */
+const emit = (query: RangeQuery, start: number, end: number, extent: number): boolean => {
+  const last = query.out.at(-1);
+  if (last !== undefined && last.extent === extent) {
+    last.blocks += end - start;
+  } else {
+    if (query.out.length >= query.budget.piecesMax) return false;
+    query.out.push({ startBlock: start, blocks: end - start, extent });
+  }
+  return query.budget.lookups > 0;
+};
+
+const keyHigh = (volumeId: number, level: number, index: number): number => {
+  const high = Math.floor(index / 2 ** 32);
+  return ((volumeId << (LEVEL_BITS + INDEX_HIGH_BITS)) | (level << INDEX_HIGH_BITS) | high) >>> 0;
+};

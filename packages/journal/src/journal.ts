@@ -1,0 +1,295 @@
+import {
+  type Clock,
+  changesContent,
+  type GroupDefinition,
+  type InstantRequest,
+  RetraceError,
+  type TargetRef,
+  type VolumeDefinition,
+  type VolumeId,
+  type VolumeRef,
+} from '@retrace/core';
+import type { Catalog } from './catalog/catalog.js';
+import type { Group } from './group/group.js';
+import { Registry } from './group/registry.js';
+import type { Volume } from './group/volume.js';
+import { type Resolution, resolveTarget } from './history/resolve-target.js';
+import { type Timeline, timelineOf } from './history/timeline.js';
+import { HotIndex } from './index/hot-index.js';
+import { compareWithReplay, type VerifyOptions, type VerifyReport } from './journal-verify.js';
+import { JOURNAL_LIMITS, type JournalLimits } from './limits.js';
+import type { LogLimits } from './log/limits.js';
+import { Log } from './log/log.js';
+import type { CommitInfo, LogRecord } from './log/log-record.js';
+import type { CommitMeasure } from './log/log-stats.js';
+import { type OpenDirectory, openDirectory } from './open-journal.js';
+import type { Damage } from './storage/damage.js';
+import type { Logger } from './storage/logger.js';
+import { DamageBook } from './view/damage-book.js';
+import { replay } from './view/replay-view.js';
+import { IndexView, type View } from './view/view.js';
+
+export interface JournalOptions {
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<JournalLimits> | undefined;
+  /** Limits of the log alone: segment sizes, idle times. */
+  readonly logLimits?: Partial<LogLimits> | undefined;
+  /** Told of every commit, for metrics. */
+  readonly onCommit?: (measure: CommitMeasure) => void;
+}
+
+/**
+ * A journal in a data directory: every write of every volume, in order, and any instant of them as a
+ * view. One process has it open at a time.
+ */
+export class Journal {
+  readonly serverUuid: string;
+  readonly metadata: Catalog;
+  readonly #clock: Clock;
+  readonly #limits: JournalLimits;
+  readonly #open: OpenDirectory;
+  readonly #registry: Registry;
+  readonly #index = new HotIndex();
+  readonly #damage = new DamageBook();
+  #log!: Log;
+  #closed = false;
+
+  private constructor(options: JournalOptions, open: OpenDirectory) {
+    this.#clock = options.clock;
+    this.#limits = { ...JOURNAL_LIMITS, ...options.limits };
+    this.#open = open;
+    this.serverUuid = open.directory.serverUuid;
+    this.metadata = open.catalog;
+    this.#registry = new Registry({
+      catalog: open.catalog,
+      clock: options.clock,
+      volumesMax: this.#limits.volumesMax,
+      log: {
+        append: (inputs) => this.#log.append(inputs),
+        noteWatermark: (groupId, timeUs, seq) => this.#log.noteWatermark(groupId, timeUs, seq),
+        readRecord: (lsn) => this.#log.readRecord(lsn),
+      },
+      checkRoom: (records) => this.#checkRoom(records),
+    });
+  }
+
+  /**
+   * Opens a data directory, makes it when it is empty, recovers what a crash left and builds the
+   * index from the record headers.
+   * @throws RetraceError DATA_DIR_LOCKED, DATA_DIR_FORMAT, STORAGE_FAILED, DISK_FULL. Damage does
+   *   not throw: see `problems`.
+   */
+  static async open(options: JournalOptions): Promise<Journal> {
+    const open = await openDirectory(options.dataDir, options.clock);
+    try {
+      const journal = new Journal(options, open);
+      journal.#log = await Log.open({
+        storage: open.storage,
+        catalog: open.catalog,
+        serverUuid: open.directory.serverUuid,
+        clock: options.clock,
+        logger: options.logger,
+        onRecords: (records, commit) => journal.#take(records, commit),
+        ...(options.logLimits === undefined ? {} : { limits: options.logLimits }),
+        ...(options.onCommit === undefined ? {} : { onCommit: options.onCommit }),
+      });
+      return journal;
+    } catch (error) {
+      await closeDirectory(open);
+      throw error;
+    }
+  }
+
+  /** Damage found so far, at start and by reads. */
+  problems(): readonly Damage[] {
+    return [
+      ...this.#open.directory.problems,
+      ...this.metadata.problems(),
+      ...this.#log.problems(),
+      ...this.#registry.problems,
+      ...this.#damage.all,
+    ];
+  }
+
+  /** Figures for metrics. */
+  stats() {
+    return {
+      log: this.#log.stats,
+      indexBytes: this.#index.bytes,
+      indexExtents: this.#index.extents.size,
+      lastLsn: this.#log.lastLsn,
+    };
+  }
+
+  groups(): readonly Group[] {
+    return this.#registry.groups;
+  }
+
+  /** @throws RetraceError GROUP_UNKNOWN */
+  groupByName(name: string): Group {
+    return this.#registry.groupByName(name);
+  }
+
+  /** @throws RetraceError VOLUME_UNKNOWN */
+  volumeByRef(ref: VolumeRef): Volume {
+    return this.#registry.volumeByRef(ref);
+  }
+
+  /**
+   * Makes a group and its volumes known, durably. Known ones must have the same identity, unless
+   * `takeOver` says that the machine lost its state and is the right one all the same.
+   * @returns the group, and the volumes' ids in the order given
+   * @throws RetraceError IDENTITY_CONFLICT
+   */
+  register(
+    group: GroupDefinition,
+    volumes: readonly VolumeDefinition[],
+    options: { readonly takeOver?: boolean } = {},
+  ): Promise<{ readonly group: Group; readonly volumeIds: readonly VolumeId[] }> {
+    this.#checkOpen();
+    return this.#registry.register(group, volumes, options.takeOver ?? false);
+  }
+
+  /**
+   * Finds the seq an instant of a volume or group stands for.
+   * @throws RetraceError INSTANT_*, VOLUME_UNKNOWN, GROUP_UNKNOWN
+   */
+  resolve(target: TargetRef, request: InstantRequest): Resolution {
+    const nowUs = this.#clock.nowUs();
+    if (target.kind === 'group') {
+      return resolveTarget(this.groupByName(target.name), undefined, request, nowUs);
+    }
+    const volume = this.volumeByRef(target);
+    return resolveTarget(this.#registry.groupById(volume.groupId), volume, request, nowUs);
+  }
+
+  /**
+   * A volume at a seq. Costs nothing: no data is touched.
+   * @throws RetraceError INSTANT_UNKNOWN for a seq that is not stored
+   */
+  view(volumeId: VolumeId, seq: number): View {
+    const { volume } = this.#volumeAt(volumeId, seq);
+    return new IndexView({
+      index: this.#index,
+      payloads: this.#log,
+      limits: this.#limits,
+      volumeId,
+      volumeName: volume.fullName,
+      seq,
+      sizeBytes: volume.sizeAt(seq),
+      blockBytes: volume.blockBytes,
+      onDamage: (error) => this.#damage.note(error),
+    });
+  }
+
+  /** The same by plain replay of the log from its start: slow, and independent of the index. */
+  async replayView(volumeId: VolumeId, seq: number): Promise<View> {
+    const { group, volume } = this.#volumeAt(volumeId, seq);
+    const shape = { volumeId, sizeBytes: volume.sizeAt(seq), blockBytes: volume.blockBytes };
+    const records = this.#log.scan(1, group.history.lsnOf(seq), { onHole: () => {} });
+    return await replay(records, this.#log, shape, seq);
+  }
+
+  /** Activity, bookmarks and gaps between two times of the agent's clock. */
+  timeline(volumeId: VolumeId, fromUs: number, toUs: number, bucketUs: number): Timeline {
+    const volume = this.#registry.volumeById(volumeId);
+    const { history } = this.#registry.groupById(volume.groupId);
+    return timelineOf(history, volumeId, fromUs, toUs, bucketUs);
+  }
+
+  /**
+   * Compares views of the volumes with plain replay of the log, and tells of all damage known.
+   * @throws RetraceError VOLUME_UNKNOWN, CHECK_FAILED when it was stopped
+   */
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    const volumes =
+      options.volumeId === undefined
+        ? this.groups().flatMap((group) => group.volumes)
+        : [this.#registry.volumeById(options.volumeId)];
+    const found: Damage[] = [];
+    let views = 0;
+    for (const volume of volumes) {
+      const compared = await compareWithReplay(this, volume, options);
+      found.push(...compared.problems);
+      views += compared.views;
+    }
+    const problems = [...this.problems(), ...found];
+    const checked = { volumes: volumes.length, views, records: this.#log.lastLsn };
+    return { ok: problems.length === 0, problems, checked };
+  }
+
+  /** Writes the closing commit and lets go of the directory. Appends are refused from now on. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.#log.close();
+    } finally {
+      await closeDirectory(this.#open);
+    }
+  }
+
+  #volumeAt(volumeId: VolumeId, seq: number): { group: Group; volume: Volume } {
+    const volume = this.#registry.volumeById(volumeId);
+    const group = this.#registry.groupById(volume.groupId);
+    if (seq < 1 || seq > group.history.lastSeq) {
+      throw new RetraceError('INSTANT_UNKNOWN', `${volume.fullName} has no seq:${seq}`);
+    }
+    return { group, volume };
+  }
+
+  #take(records: readonly LogRecord[], commit: CommitInfo): void {
+    for (const record of records) {
+      this.#registry.groupOf(record).history.add(record);
+      if (changesContent(record.kind)) this.#addToIndex(record);
+    }
+    const last = records.at(-1)?.lsn ?? commit.firstLsn + commit.count - 1;
+    if (last < commit.firstLsn + commit.count - 1) return;
+    for (const { groupId, timeUs, seq } of commit.watermarks) {
+      this.#registry.findGroup(groupId)?.history.noteWatermark(timeUs, seq, commit.arrivalUs);
+    }
+  }
+
+  #addToIndex(record: LogRecord): void {
+    const blockBytes = this.#registry.findVolume(record.volumeId)?.blockBytes;
+    // Of a volume that neither the catalog nor a definition knows any more; that is a problem told.
+    if (blockBytes === undefined) return;
+    this.#index.add(
+      record.volumeId,
+      {
+        seq: record.seq,
+        kind: record.kind,
+        startBlock: record.offset / blockBytes,
+        blocks: Math.ceil(record.length / blockBytes),
+        segment: record.segment,
+        position: Math.max(record.position, 0),
+        payloadBytes: record.payloadBytes,
+      },
+      record.checksums,
+      blockBytes,
+    );
+  }
+
+  #checkRoom(records: number): void {
+    this.#checkOpen();
+    const max = this.#limits.indexExtentsMax;
+    if (this.#index.extents.size + records > max) {
+      throw new RetraceError(
+        'INDEX_FULL',
+        `the index holds ${this.#index.extents.size} records, its limit is ${max}; raise the ` +
+          'limit (indexExtentsMax) or start with a new data directory',
+      );
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new RetraceError('JOURNAL_CLOSED', 'the journal is shutting down');
+  }
+}
+
+const closeDirectory = async ({ catalog, directory }: OpenDirectory): Promise<void> => {
+  await catalog.close();
+  await directory.release();
+};

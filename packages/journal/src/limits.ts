@@ -1,0 +1,19 @@
+/** Limits of the journal that a server may set; units at the end of names, bounds inclusive. */
+export interface JournalLimits {
+  /** Content records the hot index holds; past it ingest is refused with INDEX_FULL. */
+  readonly indexExtentsMax: number;
+  /** Volumes one journal can hold: their numbers are packed into 17 bits of an index key. */
+  readonly volumesMax: number;
+  /** Hash lookups one BLOCK_STATUS may cost before it answers with what it has so far. */
+  readonly extentsLookupsMax: number;
+  /** Extents one BLOCK_STATUS answers at most. */
+  readonly extentsPerAnswerMax: number;
+}
+
+/** About 84 bytes of memory an extent (docs/architecture.md): 32 million take 2.7 GB. */
+export const JOURNAL_LIMITS: JournalLimits = {
+  indexExtentsMax: 32_000_000,
+  volumesMax: 131_071,
+  extentsLookupsMax: 65_536,
+  extentsPerAnswerMax: 16_384,
+};
