@@ -1,0 +1,160 @@
+import type { Socket } from 'node:net';
+import { RetraceError } from '@retrace/core';
+import type { ServerLimits } from '../limits.js';
+import type { AgentSocket } from './agent-socket.js';
+import type { BudgetMember, IngestBudget } from './budget.js';
+
+/** Where a link hands over what it receives. */
+export interface LinkOwner {
+  message(bytes: Buffer): void;
+  /** So many bytes of a message have come that it is no control message. */
+  arriving(bytes: number): void;
+  /** Nothing sensible can come any more. */
+  fault(error: RetraceError): void;
+  closed(): void;
+}
+
+export interface LinkOptions {
+  readonly ws: AgentSocket;
+  readonly socket: Socket;
+  readonly budget: IngestBudget;
+  readonly limits: ServerLimits;
+  readonly owner: LinkOwner;
+}
+
+/** Header of a masked WebSocket frame (RFC 6455, 5.2). */
+const frameHeaderBytes = (payloadBytes: number): number => {
+  if (payloadBytes < 126) return 6;
+  return payloadBytes < 65_536 ? 8 : 14;
+};
+
+/**
+ * The connection of one session: counts every byte that has come and is not stored, part of a
+ * message or whole, against the budget of all agents, and tells the slow and the dead apart.
+ */
+export class AgentLink implements BudgetMember {
+  readonly #options: LinkOptions;
+  /** Bytes of the message that is arriving. */
+  #partialBytes = 0;
+  /** Bytes of whole messages that are not stored yet. */
+  #heldBytes = 0;
+  #chargedBytes = 0;
+  #lastChunkBytes = 0;
+  /** Monotonic times, in milliseconds. */
+  #partialSinceMs = performance.now();
+  #heardMs = performance.now();
+  #pingedMs = performance.now();
+  #paused = false;
+  #gone = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    const { ws, socket } = options;
+    // Before the listener of `ws`: the bytes must be counted when a message of them comes out.
+    socket.prependListener('data', this.#onData);
+    ws.on('message', this.#onMessage);
+    ws.on('ping', this.#onControl);
+    ws.on('pong', this.#onControl);
+    // `ws` closes the connection itself then, and AgentSocket says why.
+    ws.on('error', (cause) =>
+      options.owner.fault(
+        new RetraceError('FRAME_INVALID', `connection: ${cause.message}`, { cause }),
+      ),
+    );
+    ws.once('close', () => {
+      this.#gone = true;
+      this.#partialBytes = 0;
+      this.#recharge();
+      options.budget.leave(this);
+      options.owner.closed();
+    });
+  }
+
+  /** The session holds so many bytes of whole messages. */
+  hold(bytes: number): void {
+    this.#heldBytes = bytes;
+    this.#recharge();
+  }
+
+  pause(): void {
+    if (this.#gone) return;
+    this.#paused = true;
+    this.#options.ws.pause();
+  }
+
+  resume(): void {
+    if (this.#gone) return;
+    this.#paused = false;
+    // The time it was not allowed to send does not count.
+    this.#heardMs = performance.now();
+    this.#partialSinceMs = this.#heardMs;
+    this.#options.ws.resume();
+  }
+
+  /** Pings the peer when it is time, and finds out those that hang. */
+  tick(nowMs: number): void {
+    const { limits, owner, ws } = this.#options;
+    if (this.#gone) return;
+    if (ws.bufferedAmount > limits.sendBufferBytesMax) {
+      owner.fault(new RetraceError('FRAME_INVALID', 'the agent does not read what it is sent'));
+      ws.terminate();
+      return;
+    }
+    if (nowMs - this.#pingedMs >= limits.pingIntervalMs && ws.readyState === ws.OPEN) {
+      this.#pingedMs = nowMs;
+      ws.ping();
+    }
+    if (this.#paused) return;
+    if (nowMs - this.#heardMs > limits.silenceTimeoutMs) {
+      owner.fault(
+        new RetraceError('FRAME_INVALID', `nothing came for ${limits.silenceTimeoutMs} ms`),
+      );
+    } else if (this.#partialBytes > 0 && nowMs - this.#partialSinceMs > limits.frameTimeoutMs) {
+      owner.fault(
+        new RetraceError(
+          'FRAME_INVALID',
+          `half a message, and no end in ${limits.frameTimeoutMs} ms`,
+        ),
+      );
+    }
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#heardMs = performance.now();
+    if (this.#partialBytes === 0) this.#partialSinceMs = this.#heardMs;
+    this.#partialBytes += chunk.length;
+    this.#lastChunkBytes = chunk.length;
+    this.#recharge();
+    const { limits, owner } = this.#options;
+    if (this.#partialBytes > limits.helloBytesMax) owner.arriving(this.#partialBytes);
+  };
+
+  readonly #onMessage = (data: Buffer, isBinary: boolean): void => {
+    this.#arrived(data.length);
+    const { budget, owner } = this.#options;
+    if (isBinary) owner.message(data);
+    else owner.fault(new RetraceError('FRAME_INVALID', 'a text message; all messages are binary'));
+    this.#recharge();
+    budget.turnDone(this);
+  };
+
+  readonly #onControl = (data: Buffer): void => {
+    this.#arrived(data.length);
+    this.#recharge();
+  };
+
+  /** What is left of the count belongs to the newest chunk: headers of fragments cannot add up. */
+  #arrived(payloadBytes: number): void {
+    const rest = this.#partialBytes - payloadBytes - frameHeaderBytes(payloadBytes);
+    this.#partialBytes = Math.min(Math.max(rest, 0), this.#lastChunkBytes);
+    this.#partialSinceMs = performance.now();
+  }
+
+  #recharge(): void {
+    const { budget } = this.#options;
+    const change = this.#partialBytes + this.#heldBytes - this.#chargedBytes;
+    this.#chargedBytes += change;
+    if (change > 0) budget.take(this, change);
+    else if (change < 0) budget.give(-change);
+  }
+}
