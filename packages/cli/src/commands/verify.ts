@@ -1,0 +1,98 @@
+import { parseVolumeRef, RetraceError } from '@retrace/core';
+import type { Command } from 'commander';
+import { CheckFailed } from '../check-failed.js';
+import { type JsonMap, mapField, mapsField, numberField, textField } from '../client/fields.js';
+import type { Io } from '../io.js';
+import { verifyStopped } from '../offline/verify.js';
+import type { Output } from '../output/output.js';
+import { startProgress } from '../output/progress.js';
+import { formatCount } from '../output/units.js';
+import { newCommand, openSession, type ServerOptions, withServerOptions } from './command.js';
+
+interface VerifyOptions extends ServerOptions {
+  readonly data?: string;
+}
+
+/** Told how far the check is, in units of its own. */
+type OnProgress = (done: number, total: number) => void;
+
+const verifyByServer = async (
+  volume: string | undefined,
+  options: VerifyOptions,
+  io: Io,
+  onProgress: OnProgress,
+): Promise<JsonMap> => {
+  const { api } = await openSession(options, io);
+  for await (const line of api.postLines('/v1/verify', volume === undefined ? {} : { volume })) {
+    const progress = mapField(line, 'progress');
+    if (progress !== undefined) {
+      onProgress(numberField(progress, 'done') ?? 0, numberField(progress, 'total') ?? 0);
+    }
+    const result = mapField(line, 'result');
+    if (result !== undefined) return result;
+  }
+  throw new RetraceError(
+    'SERVER_UNREACHABLE',
+    'the server ended its answer before the check was done: look at its log and check again',
+  );
+};
+
+/** What a check found, for people. */
+export const reportText = (report: JsonMap): string => {
+  const counts = Object.entries(mapField(report, 'checked') ?? {}).flatMap(([what, count]) =>
+    typeof count === 'number' ? [`${formatCount(count)} ${what}`] : [],
+  );
+  const problems = mapsField(report, 'problems').map((problem) => {
+    const place = textField(problem, 'place');
+    const where = place === undefined ? '' : ` (${place})`;
+    return `${textField(problem, 'code') ?? 'PROBLEM'}: ${textField(problem, 'message') ?? ''}${where}`;
+  });
+  const checked = counts.length === 0 ? 'checked' : `checked ${counts.join(', ')}`;
+  return [...problems, `${checked}: ${report.ok === true ? 'all is well' : 'NOT WELL'}`].join('\n');
+};
+
+const finish = async (report: JsonMap, out: Output): Promise<void> => {
+  if (report.ok === true) {
+    await out.result(report, () => reportText(report));
+    return;
+  }
+  if (!out.json) await out.line(reportText(report));
+  const count = mapsField(report, 'problems').length;
+  throw new CheckFailed(
+    `the check found ${count} ${count === 1 ? 'problem' : 'problems'}: what is not named is sound`,
+    report,
+  );
+};
+
+const run = async (volume: string | undefined, options: VerifyOptions, io: Io): Promise<void> => {
+  if (volume !== undefined) parseVolumeRef(volume);
+  const { out } = await openSession(options, io);
+  const progress = startProgress(io, 'checking', 0, options.json === true);
+  const onProgress: OnProgress = (done, total) => progress.update(done, total);
+  let report: JsonMap;
+  try {
+    report =
+      options.data === undefined
+        ? await verifyByServer(volume, options, io, onProgress)
+        : await verifyStopped(options.data, volume, onProgress);
+  } finally {
+    progress.stop();
+  }
+  await finish(report, out);
+};
+
+/** `retrace verify`: reads all that is stored, and says whether it is sound. */
+export const verifyCommand = (io: Io): Command =>
+  withServerOptions(
+    newCommand({
+      usage: 'verify [volume]',
+      summary: 'Read all that is stored, compare it with its checksums, and say what is damaged.',
+      examples: [
+        ['retrace verify', 'everything, by the running server'],
+        ['retrace verify web-01/root --json', 'one volume, for a script'],
+        ['retrace verify --data /var/lib/retrace', 'while the server is stopped'],
+      ],
+      notes: 'Exit status 1 when something is damaged.',
+    }).option('--data <dir>', "check a stopped server's data directory"),
+    io,
+  ).action((volume: string | undefined, options: VerifyOptions) => run(volume, options, io));

@@ -1,0 +1,45 @@
+import type { DemoSettings } from './settings.js';
+import type { Chapter } from './story.js';
+
+export interface GuideFacts {
+  readonly settings: DemoSettings;
+  readonly http: string;
+  readonly nbd: string;
+  readonly agentUri: string;
+  readonly chapters: readonly Chapter[];
+}
+
+const showCommand = ({ fullName, textOffset }: DemoSettings, time: string): string =>
+  `npx retrace export ${fullName}@${time} - --offset ${textOffset} --length 64`;
+
+/** What to try next. */
+export const guideText = ({ settings, http, nbd, agentUri, chapters }: GuideFacts): string => {
+  const [first] = chapters;
+  const last = chapters.at(-1);
+  const { fullName, textOffset, data } = settings;
+  return `
+Retrace is running. The disk image ${settings.imagePath} is protected as ${fullName}:
+a text at byte ${textOffset} of it has just been overwritten ${chapters.length - 1} times, a second apart.
+
+Read the disk as it was at two different instants:
+
+  ${showCommand(settings, first?.time ?? 'latest')}
+  ${showCommand(settings, last?.time ?? 'latest')}
+
+Look around:
+
+  npx retrace status
+  npx retrace timeline ${fullName}
+  npx retrace resolve ${fullName}@-5s
+
+Use it:
+
+  server, HTTP         ${http}
+  any instant, NBD     ${nbd}/${fullName}@${first?.time ?? 'latest'}
+  write to the disk    ${agentUri}
+  mount an instant     sudo npx retrace mount ${fullName}@${first?.time ?? 'latest'} /mnt
+                       (once a filesystem is on it; the README has a five-minute tour)
+
+Everything lies in ${data}. Ctrl-C stops it; the next start goes on with the same history.
+`;
+};

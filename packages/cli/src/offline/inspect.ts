@@ -1,0 +1,71 @@
+import { open, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { crc32c, RetraceError, systemErrorCode } from '@retrace/core';
+import { type JsonMap, mapOf } from '../client/fields.js';
+
+/** What is read of a file whose kind is not known yet. */
+const HEAD_BYTES = 1024 * 1024;
+
+const notReadable = (path: string, cause: unknown): RetraceError =>
+  new RetraceError('USAGE', `${path} cannot be read: ${systemErrorCode(cause) ?? String(cause)}`, {
+    cause,
+  });
+
+const readHead = async (path: string): Promise<Buffer> => {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw notReadable(path, cause);
+  });
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(HEAD_BYTES), 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+};
+
+/** `retrace NAME VERSION BYTES CRC32C`, then JSON: a state file of an agent. */
+export const inspectSealed = (bytes: Buffer): JsonMap | undefined => {
+  const lineEnd = bytes.indexOf(0x0a);
+  const seal = /^retrace (\S+) (\d+) (\d+) ([0-9a-f]{8})$/.exec(
+    bytes.subarray(0, Math.max(lineEnd, 0)).toString('latin1'),
+  );
+  if (seal === null) return undefined;
+  const body = bytes.subarray(lineEnd + 1);
+  const checksum = crc32c(body).toString(16).padStart(8, '0');
+  const isIntact = Number(seal[3]) === body.length && seal[4] === checksum;
+  return {
+    kind: `agent state: ${seal[1]}`,
+    version: Number(seal[2]),
+    intact: isIntact,
+    contents: isIntact ? mapOf(JSON.parse(body.toString('utf8'))) : undefined,
+  };
+};
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+const inspectFolder = async (path: string): Promise<JsonMap> => {
+  if (await isThere(join(path, 'CURRENT'))) return { kind: 'a LevelDB database' };
+  if (await isThere(join(path, 'log'))) return { kind: 'a data directory of a journal server' };
+  if (await isThere(join(path, 'identity'))) return { kind: 'a state folder of an agent' };
+  return { kind: 'a folder of no kind known to retrace' };
+};
+
+/**
+ * Says what a file or folder is, by its contents. Reads only.
+ * @throws RetraceError USAGE when it cannot be read
+ */
+export const inspectFile = async (given: string): Promise<JsonMap> => {
+  const path = resolve(given);
+  const found = await stat(path).catch((cause: unknown) => {
+    throw notReadable(given, cause);
+  });
+  if (found.isDirectory()) return { path, ...(await inspectFolder(path)) };
+  const bytes = await readHead(path);
+  const facts = { path, sizeBytes: found.size, modified: found.mtime.toISOString() };
+  const known = inspectSealed(bytes);
+  return { ...facts, ...(known ?? { kind: `${basename(path)}: of no kind known to retrace` }) };
+};
