@@ -7,6 +7,14 @@ export {
   TokenStore,
 } from './auth/token-store.js';
 export { tokenFields } from './http/routes/tokens.js';
+export {
+  SESSION_EVENTS,
+  SESSION_STATES,
+  SESSION_TABLE,
+  type SessionAction,
+  type SessionEvent,
+  type SessionState,
+} from './ingest/session-table.js';
 export type { JournalPort, JournalProblem, Verify, VerifyReport } from './journal-port.js';
 export { SERVER_LIMITS, type ServerLimits } from './limits.js';
 export { type ListenAddress, parseHostPort, parseListenAddress } from './listen/address.js';
