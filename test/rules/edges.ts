@@ -93,7 +93,8 @@ function undeclared(
 ): string | undefined {
   const name = npmPackage(specifier);
   const declared = { ...manifests[from]?.dependencies };
-  if (isTestFile(file.path)) {
+  // What helps tests is no part of the built package either.
+  if (isTestFile(file.path) || file.path.includes('/src/testing/')) {
     Object.assign(declared, manifests[from]?.devDependencies, manifests['']?.devDependencies);
   } else if (WITHOUT_NPM_PACKAGES.has(from)) {
     return `${from} uses no npm package, but imports '${specifier}'`;
