@@ -5,7 +5,7 @@ const MIB = 1024 * KIB;
 
 /** Everything the agent bounds; units at the end of the names, all bounds inclusive. */
 export interface AgentLimits {
-  /** Memory the queue may hold on to, payload and bookkeeping. One request alone is always let in. */
+  /** Memory the queue may hold on to, bookkeeping included. One request alone is always let in. */
   readonly queueBytesMax: number;
   readonly queueRecordsMax: number;
   /** How long a guest's request waits for room before the queue is given up. */

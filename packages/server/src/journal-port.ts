@@ -13,8 +13,8 @@ import type {
 import type { TokenCatalog } from './auth/token-store.js';
 
 /**
- * What the server needs of a journal, and no more: `Journal` of @retrace/journal offers it. Tests of
- * the server bring a journal in memory that can be made slow or broken at will.
+ * What the server needs of a journal, and no more: `Journal` of @retrace/journal offers it. Tests
+ * of the server bring a journal in memory that can be made slow or broken at will.
  */
 export interface JournalPort {
   readonly serverUuid: string;

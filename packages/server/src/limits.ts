@@ -47,6 +47,8 @@ export interface ServerLimits {
   readonly pingIntervalMs: number;
   /** A connection over which nothing has come for so long is cut. */
   readonly silenceTimeoutMs: number;
+  /** The same while others wait for the end of its message. */
+  readonly turnSilenceMs: number;
   /** A peer has so long to close its side after the reason was sent. */
   readonly closeTimeoutMs: number;
   /** Acks and pings a peer has yet to read. */
@@ -58,8 +60,8 @@ export interface ServerLimits {
   /** Data one agent may have sent and not yet seen acknowledged: at least one largest frame. */
   readonly sessionCreditBytes: number;
   /**
-   * Data of all agents that was received and is not stored yet. Beyond it connections are read one
-   * at a time, so that memory stays below this plus one agent's credit plus one network chunk each.
+   * Data of all agents that was received and is not stored yet. Beyond it connections are not read:
+   * memory stays below this plus one largest frame, plus one network chunk of each connection.
    */
   readonly ingestBytesMax: number;
 
@@ -108,13 +110,14 @@ export const SERVER_LIMITS: ServerLimits = Object.freeze({
   verifiesMax: 1,
 
   sessionsMax: 1280,
-  handshakesMax: 256,
+  handshakesMax: 128,
   helloTimeoutMs: 5000,
   helloBytesMax: LIMITS.controlBytesMax + 68 * KIB,
   frameTimeoutMs: 120_000,
   tickMs: 1000,
   pingIntervalMs: 10_000,
   silenceTimeoutMs: 30_000,
+  turnSilenceMs: 5000,
   closeTimeoutMs: 2000,
   sendBufferBytesMax: MIB,
   agentSilentAlarmMs: 15_000,
@@ -141,8 +144,7 @@ export const SERVER_LIMITS: ServerLimits = Object.freeze({
 
 /**
  * The defaults with some of them replaced.
- * @throws RetraceError CONFIG_INVALID for what is not a whole number of at least 1, and for a credit
- *   that does not admit the largest frame
+ * @throws RetraceError CONFIG_INVALID for what is not a whole number of at least 1
  */
 export const resolveLimits = (overrides: Partial<ServerLimits> = {}): ServerLimits => {
   const limits = { ...SERVER_LIMITS, ...overrides };

@@ -74,7 +74,7 @@ it('carries a write from the agent to a view over NBD, and across a restart', as
     name: `seq:${copied + 2}`,
   });
   expect(await get('/v1/resolve?target=web-01/root@seq:2')).toMatchObject({
-    error: { code: 'INSTANT_IN_GAP', exit: 3 },
+    error: { code: 'INSTANT_BEFORE_HORIZON', exit: 3 },
   });
   const timeline = await get('/v1/timeline?volume=web-01/root');
   expect(timeline).toMatchObject({ buckets: [{ writes: 3 }] });
@@ -151,7 +151,7 @@ it('listens on loopback and unix sockets only', async () => {
   expect(await NbdClient.list(server.nbdUris[0] ?? '')).toEqual([]);
 });
 
-it('tokens made without a server are wanted by the next one, which says when it is open', async () => {
+it('tokens made without a server are wanted by the next one', async () => {
   const dataDir = await makeDir();
   const lines: Record<string, unknown>[] = [];
   const open = await start(dataDir, { logger: memoryLogger(lines) });

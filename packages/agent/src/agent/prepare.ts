@@ -120,9 +120,7 @@ const newestStop = (marks: readonly (CleanMark | undefined)[]): WelcomeFacts['cl
       newest = mark;
     }
   }
-  return newest === undefined
-    ? undefined
-    : { serverUuid: newest.serverUuid, at: newest.stoppedAt };
+  return newest === undefined ? undefined : { serverUuid: newest.serverUuid, at: newest.stoppedAt };
 };
 
 const define = (machine: string, name: string, uuid: string, disk: Disk): VolumeDefinition => ({

@@ -3,8 +3,8 @@ import {
   type BookmarkDone,
   type BookmarkRequest,
   comparePositions,
-  GROUP_VOLUME_INDEX,
   type GapReason,
+  GROUP_VOLUME_INDEX,
   type GroupDefinition,
   type Hello,
   PROTOCOL_VERSION_MAX,
@@ -32,7 +32,8 @@ const STREAM_ERRORS: ReadonlySet<string> = new Set([
   'RECORD_CHECKSUM',
 ]);
 
-const FENCES: ReadonlySet<string> = new Set(['EPOCH_FENCED', 'EPOCH_TAKEN']);
+/** The group is somebody else's. */
+const FENCES: ReadonlySet<string> = new Set(['EPOCH_FENCED', 'EPOCH_TAKEN', 'IDENTITY_CONFLICT']);
 
 export interface RecordingOptions {
   readonly group: GroupDefinition;
@@ -166,8 +167,9 @@ export class Recording implements SessionHost {
   acknowledged(position: StreamPosition): boolean {
     const { stream, ledger, room, volumes } = this.#options;
     if (position.epoch !== stream.epoch || !stream.recording) return position.epoch < stream.epoch;
+    const before = stream.ackedN;
     if (!stream.acknowledge(position.n)) return false;
-    this.#streamErrors = 0;
+    if (stream.ackedN > before) this.#streamErrors = 0;
     ledger.acknowledged(position, stream.nowUs());
     room.freed();
     for (const volume of volumes) volume.durability.acknowledged(position.n);
@@ -214,7 +216,10 @@ export class Recording implements SessionHost {
     for (const volume of volumes) {
       if (volume.gap === undefined) continue;
       stream.mark(volume.index, { mark: 'gap-open', reason: volume.gap });
-      logger.warn({ volume: volume.fullName, reason: volume.gap }, 'a gap begins: full copy follows');
+      logger.warn(
+        { volume: volume.fullName, reason: volume.gap },
+        'a gap begins: full copy follows',
+      );
     }
   }
 
@@ -242,7 +247,7 @@ export class Recording implements SessionHost {
   }
 
   /**
-   * Another agent has the group. Taken over once, before the first welcome, when that was asked for;
+   * Another agent has the group. Taken over before the first welcome, when that was asked for;
    * else nothing is recorded any more: two agents must not fence each other for ever.
    */
   #fence(error: SessionError): Next {

@@ -73,7 +73,10 @@ export const startAgent = async (options: AgentOptions): Promise<RunningAgent> =
 const refuseStateOn = (stateDir: string, path: string): void => {
   if (!liesOn(stateDir, path)) return;
   const how = 'put it on a disk of its own, or run the agent on the host';
-  throw new RetraceError('STATE_ON_VOLUME', `${stateDir} lies on ${path}, which is protected: ${how}`);
+  throw new RetraceError(
+    'STATE_ON_VOLUME',
+    `${stateDir} lies on ${path}, which is protected: ${how}`,
+  );
 };
 
 const run = async (base: Base): Promise<RunningAgent> => {
@@ -104,7 +107,9 @@ const assemble = (base: Base): Omit<AgentParts, 'servers' | 'offered'> => {
   const queue = new RecordQueue();
   const clock = options.clock ?? systemClock;
   const stream = new RecordStream(queue, clock, progress.lastTimeUs as TimeUs);
-  const room = new Room(queue, limits, scheduler, () => recording.giveUpQueue());
+  const giveUp = (): void => recording.giveUpQueue();
+  const isWorthWaiting = (): boolean => volumes.some((volume) => volume.hasHistory);
+  const room = new Room(queue, limits, scheduler, giveUp, isWorthWaiting);
   const told = new StateTeller(options.onEvent, () => session.reportSoon());
   const volumes = prepared.volumes.map(
     (volume, index) =>

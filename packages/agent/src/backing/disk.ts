@@ -21,7 +21,7 @@ export interface Disk {
   readonly path: string;
   readonly sizeBytes: number;
   readonly isBlockDevice: boolean;
-  /** Bytes of a range that the page cache holds whole; valid until the next call, else undefined. */
+  /** The bytes, when the page cache holds them all: valid until the next call. Else undefined. */
   readCached(offset: number, length: number): Buffer | undefined;
   /** Fills `target`. */
   read(offset: number, target: Buffer): Promise<void>;

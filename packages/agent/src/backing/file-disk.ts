@@ -165,12 +165,7 @@ export class FileDisk implements Disk {
     }
   }
 
-  #pooled(
-    name: string,
-    call: PooledCall,
-    offset: number,
-    buffer: Buffer,
-  ): Promise<void> {
+  #pooled(name: string, call: PooledCall, offset: number, buffer: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       const step = (at: number): void => {
         call(this.#fd, buffer, at, buffer.length - at, offset + at, (error, count) => {
@@ -191,7 +186,7 @@ const deviceWrites = (rdev: number): string => {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
     const stat = readFileSync(`/sys/dev/block/${deviceNumber(rdev)}/stat`, 'latin1');
     const fields = stat.trim().split(/\s+/);
-    // Writes and sectors written, discards and sectors discarded (kernel: Documentation/block/stat).
+    // Writes, sectors written, discards, sectors discarded (kernel: Documentation/block/stat).
     return [boot, fields[4], fields[6], fields[11], fields[13]].join(' ');
   } catch {
     return '';

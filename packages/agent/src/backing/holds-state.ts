@@ -6,8 +6,8 @@ const DEPTH_MAX = 16;
 
 /**
  * True when the filesystem that holds `stateDir` lies on the protected device or file: directly, on
- * a partition of it, or through device mapper, MD or a loop device. What the kernel does not show is
- * taken for separate.
+ * a partition of it, or through device mapper, MD or a loop device. What the kernel does not show
+ * is taken for separate.
  */
 export const liesOn = (stateDir: string, volumePath: string): boolean => {
   const volume = statSync(volumePath);

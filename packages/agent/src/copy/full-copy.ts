@@ -9,8 +9,8 @@ export type CopyResult =
   | { readonly kind: 'abandoned' };
 
 /**
- * Copies a volume into the record stream while it is in use: piece by piece under the range lock, as
- * records like any write. Holes and zeros become ranges. Abandoned as soon as the stream is lost.
+ * Copies a volume into the record stream while it is in use: piece by piece under the range lock,
+ * as records like any write. Holes and zeros become ranges. Abandoned as soon as the stream is lost.
  */
 export class FullCopy {
   readonly #context: PathContext;

@@ -23,8 +23,8 @@ export interface DurabilityOptions {
 }
 
 /**
- * When a guest's request may be answered. Local durability is always waited for where the guest asked
- * for it; the journal only while the volume is protected and the mode in force says so.
+ * When a guest's request may be answered. Local durability is always waited for where the guest
+ * asked for it; the journal only while the volume is protected and the mode in force says so.
  */
 export class Durability {
   readonly mode: DurabilityMode;

@@ -22,6 +22,7 @@ export class Room {
   readonly #limits: AgentLimits;
   readonly #scheduler: Scheduler;
   readonly #giveUp: () => void;
+  readonly #isWorthWaiting: () => boolean;
   #waiters: Waiter[] = [];
   #copyWaiters: CopyWaiter[] = [];
   #reserved = 0;
@@ -29,12 +30,22 @@ export class Room {
   #open = false;
   #timer: Cancel | undefined;
 
-  /** @param giveUp - a guest has waited too long; must {@link close} the room */
-  constructor(queue: RecordQueue, limits: AgentLimits, scheduler: Scheduler, giveUp: () => void) {
+  /**
+   * @param giveUp - a guest has waited too long; must {@link close} the room
+   * @param isWorthWaiting - false while all volumes are to be copied anyway: no guest waits then
+   */
+  constructor(
+    queue: RecordQueue,
+    limits: AgentLimits,
+    scheduler: Scheduler,
+    giveUp: () => void,
+    isWorthWaiting: () => boolean = () => true,
+  ) {
     this.#queue = queue;
     this.#limits = limits;
     this.#scheduler = scheduler;
     this.#giveUp = giveUp;
+    this.#isWorthWaiting = isWorthWaiting;
   }
 
   /** Guests waiting for room. */
@@ -67,7 +78,7 @@ export class Room {
   }
 
   /**
-   * Waits for room and reserves it. {@link give} it back once the record is queued, or is not to be.
+   * Waits for room and reserves it. {@link give} it back once the record is queued, or never will.
    * @param signal - gives up waiting
    * @returns the bytes reserved
    * @throws the signal's reason
@@ -173,7 +184,8 @@ export class Room {
     this.#disarm();
     const first = this.#waiters[0];
     if (first === undefined) return;
-    const leftMs = first.sinceMs + this.#limits.roomWaitMsMax - this.#scheduler.nowMs();
+    const waitMs = this.#isWorthWaiting() ? this.#limits.roomWaitMsMax : 0;
+    const leftMs = first.sinceMs + waitMs - this.#scheduler.nowMs();
     this.#timer = this.#scheduler.after(Math.max(0, leftMs), () => {
       this.#timer = undefined;
       this.#giveUp();

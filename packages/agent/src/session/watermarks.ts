@@ -3,7 +3,7 @@ import type { AgentLimits } from '../limits.js';
 import type { RecordStream } from '../stream/record-stream.js';
 import type { Cancel, Scheduler } from '../system/scheduler.js';
 
-/** Tells the journal, every second and when the queue has drained, up to which time it is complete. */
+/** Tells the journal, every second and when the queue has drained, up to when it is complete. */
 export class Watermarks {
   readonly #stream: RecordStream;
   readonly #limits: AgentLimits;

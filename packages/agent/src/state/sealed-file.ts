@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { crc32c, isCount, RetraceError, systemErrorCode } from '@retrace/core';
+import { crc32c, RetraceError, systemErrorCode } from '@retrace/core';
 
 /** Largest state file that is read. */
 const BYTES_MAX = 1024 * 1024;
@@ -14,7 +14,7 @@ export type Sealed =
   | { readonly kind: 'intact'; readonly value: Readonly<Record<string, unknown>> };
 
 /**
- * A small file that is replaced as a whole: one line `retrace NAME VERSION BYTES CRC32C`, then JSON.
+ * A small file that is replaced as a whole: a line `retrace NAME VERSION BYTES CRC32C`, then JSON.
  * After a crash it holds the old value or the new one.
  * @param name - what it holds: a word
  */
@@ -25,7 +25,7 @@ export const writeSealed = async (
   value: object,
 ): Promise<void> => {
   const body = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-  const seal = `retrace ${name} ${version} ${body.length} ${checksumText(body)}\n`;
+  const seal = `retrace ${name} ${version} ${body.length} ${checksumText(name, version, body)}\n`;
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w', 0o600);
   try {
@@ -55,13 +55,14 @@ export const readSealed = (path: string, name: string, versionMax: number): Seal
   if (lineEnd < 0 || magic !== 'retrace' || what !== name || more.length > 0) {
     return { kind: 'damaged', why: 'its first line is not a seal' };
   }
-  if (!isCount(Number(version))) return { kind: 'damaged', why: 'its version is no number' };
+  if (length !== String(body.length)) return { kind: 'damaged', why: 'it is cut off' };
+  if (checksum !== checksumText(name, version ?? '', body)) {
+    return { kind: 'damaged', why: 'its checksum is wrong' };
+  }
   if (Number(version) > versionMax) {
     const text = `${path} was written by a newer version (${version}): use that one`;
     throw new RetraceError('STATE_INVALID', text);
   }
-  if (length !== String(body.length)) return { kind: 'damaged', why: 'it is cut off' };
-  if (checksum !== checksumText(body)) return { kind: 'damaged', why: 'its checksum is wrong' };
   return parseBody(body);
 };
 
@@ -84,7 +85,11 @@ const syncFolder = async (path: string): Promise<void> => {
   }
 };
 
-const checksumText = (body: Buffer): string => crc32c(body).toString(16).padStart(8, '0');
+/** Covers the version too: no flipped bit may turn one version into another. */
+const checksumText = (name: string, version: number | string, body: Buffer): string =>
+  crc32c(body, crc32c(Buffer.from(`${name} ${version}`)))
+    .toString(16)
+    .padStart(8, '0');
 
 const readWhole = (path: string): Buffer | undefined => {
   try {

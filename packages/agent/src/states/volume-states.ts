@@ -1,8 +1,8 @@
 import type { VolumeState } from '@retrace/core';
 
 /**
- * What can happen to a volume. `spool-*` and `resync-*` are for agents with a spool and a dirty map:
- * nothing in this version raises them.
+ * What can happen to a volume. `spool-*` and `resync-*` are for agents with a spool and a dirty
+ * map: nothing in this version raises them.
  *
  * - stream-lost: what the volume did is no longer recorded, or was lost on the way (queue given up,
  *   fenced, acknowledged records lost, the local disk unreadable): only a copy mends it;

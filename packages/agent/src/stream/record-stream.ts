@@ -37,7 +37,8 @@ export class RecordStream {
   readonly #wall: Clock;
   #clock: MonotoneClock;
   #step: ClockStep | undefined;
-  readonly #retained: RetainedBytes[] = [];
+  /** By volume index: the slices of one volume's connection come one after another. */
+  readonly #retained = new Map<number, RetainedBytes>();
   #recording = false;
   #epoch = 0;
   #lastN = 0;
@@ -96,7 +97,7 @@ export class RecordStream {
   stop(): void {
     this.#recording = false;
     this.queue.clear();
-    for (const retained of this.#retained) retained.reset();
+    this.#retained.clear();
   }
 
   /** Time as records carry it: never decreasing. */
@@ -116,8 +117,7 @@ export class RecordStream {
   /** Records whole blocks; the stream keeps `payload` without copying it. */
   write(volumeIndex: number, flags: number, offset: number, payload: Buffer): number {
     if (!this.#recording) return 0;
-    this.#retained[volumeIndex] ??= new RetainedBytes();
-    const heldBytes = this.#retained[volumeIndex].of(payload);
+    const heldBytes = this.#retainedOf(volumeIndex).of(payload);
     const sums = blockChecksums(payload, LIMITS.blockBytesDefault);
     const { length } = payload;
     const kind = RECORD_KIND.write;
@@ -158,6 +158,14 @@ export class RecordStream {
       this.queue.dropThrough(n);
     }
     return true;
+  }
+
+  #retainedOf(volumeIndex: number): RetainedBytes {
+    const known = this.#retained.get(volumeIndex);
+    if (known !== undefined) return known;
+    const retained = new RetainedBytes();
+    this.#retained.set(volumeIndex, retained);
+    return retained;
   }
 
   #body(kind: RecordKind, volumeIndex: number, body: Buffer): number {
@@ -219,4 +227,3 @@ export class RecordStream {
     this.listener?.queued();
   }
 }
-

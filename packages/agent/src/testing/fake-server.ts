@@ -11,8 +11,8 @@ import {
   decodeDataFrame,
   decodeMark,
   encodeControl,
-  hasBody,
   type Hello,
+  hasBody,
   isDataFrame,
   LIMITS,
   type Mark,
@@ -60,7 +60,7 @@ export class FakeServer {
   position: StreamPosition = { epoch: 0, n: 0 };
   readonly #port: number;
   #server: WebSocketServer | undefined;
-  #sockets = new Set<WebSocket>();
+  readonly #sockets = new Set<WebSocket>();
   #volumes: Hello['volumes'] = [];
   #unreleased = 0;
 
@@ -88,7 +88,11 @@ export class FakeServer {
   get marks(): { readonly volumeIndex: number; readonly epoch: number; readonly mark: Mark }[] {
     return this.stored
       .filter((record) => record.kind === RECORD_KIND.mark)
-      .map(({ volumeIndex, epoch, payload }) => ({ volumeIndex, epoch, mark: decodeMark(payload) }));
+      .map(({ volumeIndex, epoch, payload }) => ({
+        volumeIndex,
+        epoch,
+        mark: decodeMark(payload),
+      }));
   }
 
   /** Goes away: connections are cut, the port is closed. */
@@ -106,6 +110,11 @@ export class FakeServer {
     const server = new WebSocketServer({ host: '127.0.0.1', port: this.#port });
     await once(server, 'listening');
     this.#use(server);
+  }
+
+  /** The connections at hand are read no more, and stay open: their peers hear nothing. */
+  mute(): void {
+    for (const socket of this.#sockets) socket.pause();
   }
 
   cut(): void {
@@ -181,7 +190,8 @@ export class FakeServer {
     const { position } = this;
     if (comparePositions(at, position) <= 0) {
       const old = this.stored.find((other) => other.epoch === epoch && other.n === record.n);
-      if (old !== undefined && !old.payload.equals(record.payload)) this.#problem(record, 'differs');
+      if (old !== undefined && !old.payload.equals(record.payload))
+        this.#problem(record, 'differs');
       return;
     }
     const expected = epoch === position.epoch ? position.n + 1 : 1;

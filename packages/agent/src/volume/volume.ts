@@ -148,6 +148,11 @@ export class Volume {
     this.#listener.copyDue();
   }
 
+  /** True when giving up the record stream would cost anything: instants, or a copy's work. */
+  get hasHistory(): boolean {
+    return isConsistent(this.#state) || this.copyTotalBytes > 0;
+  }
+
   report(): VolumeReport {
     return {
       name: this.definition.name,

@@ -64,12 +64,7 @@ export class WritePath {
     return volume.durability.afterChange(n, fua);
   }
 
-  async #writeSlowly(
-    offset: number,
-    data: Buffer,
-    fua: boolean,
-    gone: AbortSignal,
-  ): Promise<void> {
+  async #writeSlowly(offset: number, data: Buffer, fua: boolean, gone: AbortSignal): Promise<void> {
     const { volume, room } = this.#context;
     const touched = touchedBlocks(offset, data.length, volume.blockBytes, volume.sizeBytes);
     const reserved = await room.take(touched.length, gone);

@@ -7,8 +7,8 @@ export interface WriterLease {
 }
 
 /**
- * One writer per volume. While its connection lives, others may only read; once it is dead, the next
- * waits until what the dead one had begun is done.
+ * One writer per volume. While its connection lives, others may only read; once it is dead, the
+ * next waits until what the dead one had begun is done.
  */
 export class WriterLeases {
   #holder: NbdConnection | undefined;

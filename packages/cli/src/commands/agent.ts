@@ -13,7 +13,6 @@ import {
   type VolumeOption,
 } from '../config/volume-option.js';
 import type { Io } from '../io.js';
-import { createLogger } from '../output/log.js';
 import { Output } from '../output/output.js';
 import { VERSION } from '../version.js';
 import { type CommonOptions, collect, newCommand } from './command.js';
@@ -106,11 +105,12 @@ const tellStop = async (result: StopResult, out: Output): Promise<void> => {
 
 const run = async (options: AgentCommandOptions, io: Io): Promise<void> => {
   const settings = await settingsOf(options, io);
-  const log = createLogger('agent', io.env);
   const out = new Output(io, true);
   const onEvent = (event: object): void => void out.event(event);
-  // Loaded only here: the other commands start without it.
+  // Loaded only here: the other commands start without them.
+  const { createLogger } = await import('../output/log.js');
   const { startAgent } = await import('@retrace/agent');
+  const log = createLogger('agent', io.env);
   const software = `retrace ${VERSION}`;
   const agent = await startAgent({ ...settings, software, logger: log, onEvent });
   await runUntilStopped({

@@ -4,7 +4,6 @@ import type { Command } from 'commander';
 import { ConfigFile } from '../config/config-file.js';
 import { formatAddress, parseHostPort, parseListenAddress } from '../config/listen-address.js';
 import type { Io } from '../io.js';
-import { createLogger } from '../output/log.js';
 import { Output } from '../output/output.js';
 import { VERSION } from '../version.js';
 import { type CommonOptions, collect, newCommand } from './command.js';
@@ -40,9 +39,10 @@ const settingsOf = async (options: ServerCommandOptions) => {
 
 const run = async (options: ServerCommandOptions, io: Io): Promise<void> => {
   const settings = await settingsOf(options);
-  const log = createLogger('server', io.env);
-  // Loaded only here: the other commands start without it.
+  // Loaded only here: the other commands start without them.
+  const { createLogger } = await import('../output/log.js');
   const { startServer } = await import('@retrace/server');
+  const log = createLogger('server', io.env);
   const server = await startServer({ ...settings, logger: log, version: VERSION });
   const out = new Output(io, true);
   const [nbd] = server.nbdUris;

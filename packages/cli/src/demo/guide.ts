@@ -6,16 +6,19 @@ export interface GuideFacts {
   readonly http: string;
   readonly nbd: string;
   readonly agentUri: string;
+  /** At least one. */
   readonly chapters: readonly Chapter[];
 }
 
-const showCommand = ({ fullName, textOffset }: DemoSettings, time: string): string =>
-  `npx retrace export ${fullName}@${time} - --offset ${textOffset} --length 64`;
+const showCommand = ({ fullName, textOffset }: DemoSettings, { text, time }: Chapter): string => {
+  const length = Buffer.byteLength(text) + 1;
+  return `npx retrace export ${fullName}@${time} - --offset ${textOffset} --length ${length}`;
+};
 
 /** What to try next. */
 export const guideText = ({ settings, http, nbd, agentUri, chapters }: GuideFacts): string => {
-  const [first] = chapters;
-  const last = chapters.at(-1);
+  const first = chapters[0]!;
+  const last = chapters.at(-1)!;
   const { fullName, textOffset, data } = settings;
   return `
 Retrace is running. The disk image ${settings.imagePath} is protected as ${fullName}:
@@ -23,8 +26,8 @@ a text at byte ${textOffset} of it has just been overwritten ${chapters.length -
 
 Read the disk as it was at two different instants:
 
-  ${showCommand(settings, first?.time ?? 'latest')}
-  ${showCommand(settings, last?.time ?? 'latest')}
+  ${showCommand(settings, first)}
+  ${showCommand(settings, last)}
 
 Look around:
 
@@ -35,9 +38,9 @@ Look around:
 Use it:
 
   server, HTTP         ${http}
-  any instant, NBD     ${nbd}/${fullName}@${first?.time ?? 'latest'}
+  any instant, NBD     ${nbd}/${fullName}@${first.time}
   write to the disk    ${agentUri}
-  mount an instant     sudo npx retrace mount ${fullName}@${first?.time ?? 'latest'} /mnt
+  mount an instant     sudo npx retrace mount ${fullName}@${first.time} /mnt
                        (once a filesystem is on it; the README has a five-minute tour)
 
 Everything lies in ${data}. Ctrl-C stops it; the next start goes on with the same history.

@@ -34,6 +34,12 @@ const fail = async (message: string): Promise<void> => {
   if (stoppingSince !== undefined) return;
   stoppingSince = performance.now();
   console.error(`error: ${message}`);
+  if (message.startsWith('PORT_IN_USE')) {
+    const { http, nbd } = demoSettings('data');
+    console.error(
+      `The demo needs ${http} and ${nbd}: end what listens there, then start it again.`,
+    );
+  }
   await stopAll();
   process.exit(1);
 };

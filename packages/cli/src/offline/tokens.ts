@@ -1,5 +1,4 @@
 import { systemClock } from '@retrace/core';
-import { pino } from 'pino';
 import { type JsonMap, mapOf } from '../client/fields.js';
 
 type Role = 'agent' | 'viewer' | 'operator' | 'admin';
@@ -18,10 +17,9 @@ export interface OfflineTokens {
  * @throws RetraceError DATA_DIR_LOCKED (a server runs: ask it instead), DATA_DIR_FORMAT
  */
 export const openTokens = async (dataDir: string): Promise<OfflineTokens> => {
-  const { Journal } = await import('@retrace/journal');
+  const { Journal, silentLogger } = await import('@retrace/journal');
   const { openTokenStore, tokenFields } = await import('@retrace/server');
-  const logger = pino({ level: 'silent' });
-  const journal = await Journal.open({ dataDir, clock: systemClock, logger });
+  const journal = await Journal.open({ dataDir, clock: systemClock, logger: silentLogger });
   const tokens = openTokenStore(journal.metadata, systemClock);
   return {
     create: async (role, machine) => {

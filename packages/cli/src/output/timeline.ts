@@ -43,19 +43,22 @@ interface Grid {
   readonly columns: number;
 }
 
-/** Times of the buckets, bookmarks and ends of gaps tell how wide the drawing is. */
+/** The span asked for, widened to whole buckets; undefined when nothing was written in it. */
 const gridOf = (timeline: JsonMap, columnsMax: number): Grid | undefined => {
   const times = mapsField(timeline, 'buckets').flatMap((bucket) => {
     const timeUs = numberField(bucket, 'timeUs');
     return timeUs === undefined ? [] : [timeUs];
   });
-  const startUs = Math.min(...times);
-  const endUs = Math.max(...times);
-  const bucketMs = numberField(timeline, 'bucketMs') ?? SECOND_MS;
-  if (times.length === 0) return undefined;
-  const count = Math.round((endUs - startUs) / 1000 / bucketMs) + 1;
+  const [first] = times;
+  if (first === undefined) return undefined;
+  const bucketUs = (numberField(timeline, 'bucketMs') ?? SECOND_MS) * 1000;
+  const fromUs = Math.min(numberField(timeline, 'fromUs') ?? first, ...times);
+  const toUs = Math.max(numberField(timeline, 'toUs') ?? first, ...times);
+  // The grid goes through the buckets as the server has cut them.
+  const startUs = first - Math.ceil((first - fromUs) / bucketUs) * bucketUs;
+  const count = Math.floor((toUs - startUs) / bucketUs) + 1;
   const merge = Math.max(1, Math.ceil(count / columnsMax));
-  return { startUs, bucketUs: bucketMs * merge * 1000, columns: Math.ceil(count / merge) };
+  return { startUs, bucketUs: bucketUs * merge, columns: Math.ceil(count / merge) };
 };
 
 const columnOf = (grid: Grid, timeUs: number): number =>
@@ -119,7 +122,10 @@ const gapsText = (timeline: JsonMap, nowMs: number): string => {
     const toUs = numberField(gap, 'toTimeUs');
     return [
       `seq:${numberField(gap, 'fromSeq') ?? '?'}`,
-      formatInstantTime(numberField(gap, 'fromTimeUs'), nowMs),
+      // Before its first copy a volume has never had an instant.
+      numberField(gap, 'fromSeq') === 0
+        ? 'the beginning'
+        : formatInstantTime(numberField(gap, 'fromTimeUs'), nowMs),
       toUs === undefined ? 'still open' : formatInstantTime(toUs, nowMs),
       textField(gap, 'reason') ?? '-',
     ];

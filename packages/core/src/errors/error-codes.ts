@@ -37,6 +37,7 @@ export const RETRACE_ERROR_CODES = {
   GROUP_UNKNOWN: entry(EXIT.refused, 'the server knows no such group'),
   TOKEN_MISSING: entry(EXIT.refused, 'the server wants a token'),
   TOKEN_INVALID: entry(EXIT.refused, 'the token is unknown or was revoked'),
+  TOKEN_UNKNOWN: entry(EXIT.refused, 'no token has that id'),
   TOKEN_ROLE: entry(EXIT.refused, "the token's role or machine does not allow this"),
   BOOKMARK_EXISTS: entry(EXIT.refused, 'the group has a bookmark of that name'),
   ROUTE_UNKNOWN: entry(EXIT.failed, 'the server has no such route'),

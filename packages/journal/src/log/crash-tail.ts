@@ -1,5 +1,6 @@
-import type { Put } from '../storage/database.js';
-import type { Storage } from '../storage/storage.js';
+import { systemErrorCode } from '@retrace/core';
+import type { Database, Put } from '../storage/database.js';
+import type { Storage, StoredFile } from '../storage/storage.js';
 import { readAll, writeAll } from '../storage/write-all.js';
 import type { FoundChunk } from './chunk-source.js';
 import { entryKey } from './entry-key.js';
@@ -65,9 +66,10 @@ export const intactRun = async (
 /**
  * Makes a tail that was found at start durable, before anybody is told of it. That it can be read
  * proves nothing: it may be in the page cache only, even as pages that a failed sync has marked
- * clean, which no later sync writes. So the bytes are written again, over themselves. Opening the
- * database has done the same with its log: it is now a synced table.
- * @returns why not, where only the entries could not be completed: the payload file has them
+ * clean, which no later sync writes. So the bytes are written again, over themselves, and what one
+ * of the two copies lacks is added. Opening the database has done the same with its log: it is now
+ * a synced table.
+ * @returns why not, where one of the copies cannot be completed: the other has it all
  */
 export const secureTail = async (
   storage: Storage,
@@ -75,21 +77,21 @@ export const secureTail = async (
   header: PayloadHeader,
   run: readonly FoundChunk[],
 ): Promise<string | undefined> => {
+  if (run.length === 0) return undefined;
   const { segment } = header;
-  const first = run[0]?.chunk.header;
-  const last = run[run.length - 1]?.chunk.header;
-  if (first === undefined || last === undefined) return undefined;
-  const end = last.blockPosition + last.entryBytes + last.payloadBytes;
-  const file = await storage.open(payloadPath(segment), 'update');
+  let file: StoredFile;
   try {
-    if (first.blockPosition === PAYLOAD_HEADER_BYTES) {
-      // The header was part of the first commit, and may be what the crash cut off.
+    file = await storage.open(payloadPath(segment), 'update');
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    return 'the payload file is missing';
+  }
+  try {
+    // The header is part of the first commit, and may be what the crash cut off.
+    if (run[0]!.chunk.header.blockPosition === PAYLOAD_HEADER_BYTES) {
       await writeAll(file, [encodePayloadHeader(header)], 0);
     }
-    for (let at = first.blockPosition; at < end; at += REWRITE_BYTES) {
-      const bytes = Buffer.allocUnsafe(Math.min(REWRITE_BYTES, end - at));
-      if (await readAll(file, bytes, at)) await writeAll(file, [bytes], at);
-    }
+    for (const found of run) await rewriteBlock(file, found);
     await file.sync();
   } finally {
     await file.close();
@@ -97,24 +99,47 @@ export const secureTail = async (
   return addMissingEntries(databases, segment, run);
 };
 
-/** A commit that only the payload file has gets its entries: these keys were never written. */
+const rewriteBlock = async (file: StoredFile, { chunk, entry }: FoundChunk): Promise<void> => {
+  const { blockPosition, entryBytes, payloadBytes } = chunk.header;
+  await writeAll(file, [entry], blockPosition);
+  const end = blockPosition + entryBytes + payloadBytes;
+  for (let at = blockPosition + entryBytes; at < end; at += REWRITE_BYTES) {
+    const bytes = Buffer.allocUnsafe(Math.min(REWRITE_BYTES, end - at));
+    if (await readAll(file, bytes, at)) await writeAll(file, [bytes], at);
+  }
+};
+
+/** A commit that only the payload file has gets its entries. */
 const addMissingEntries = async (
   databases: SegmentDatabases,
   segment: number,
   run: readonly FoundChunk[],
 ): Promise<string | undefined> => {
-  const puts: Put[] = [];
-  for (const { chunk, entry, fromPayload } of run) {
-    const { firstLsn, commit } = chunk.header;
-    if (fromPayload) puts.push({ key: entryKey(firstLsn, commit), value: entry });
-  }
-  if (puts.length === 0) return undefined;
+  const missing = run.filter(({ fromPayload }) => fromPayload);
+  if (missing.length === 0) return undefined;
+  let database: Database;
   try {
-    const database = await databases.acquire(segment);
-    await database.write(puts);
+    database = await databases.acquire(segment);
   } catch (error) {
-    return `the entries of the last commit cannot be written again: ${String(error)}`;
+    return `LevelDB cannot open the entries: ${String(error)}`;
   }
-  await databases.release(segment);
-  return undefined;
+  try {
+    const puts: Put[] = [];
+    for (const { chunk, entry } of missing) {
+      const key = entryKey(chunk.header.firstLsn, chunk.header.commit);
+      // A damaged entry keeps its key: nothing is written over it.
+      if (!(await hasKey(database, key))) puts.push({ key, value: entry });
+    }
+    if (puts.length > 0) await database.write(puts);
+    return undefined;
+  } finally {
+    await databases.release(segment);
+  }
+};
+
+const hasKey = async (database: Database, key: Buffer): Promise<boolean> => {
+  for await (const entries of database.scan({ from: key, limit: 1 })) {
+    return entries[0]?.[0].equals(key) ?? false;
+  }
+  return false;
 };

@@ -4,6 +4,7 @@ import type { Damage } from '../storage/damage.js';
 import type { Logger } from '../storage/logger.js';
 import type { Storage } from '../storage/storage.js';
 import { storageError } from '../storage/storage-error.js';
+import { ChunkSource, type FoundChunk } from './chunk-source.js';
 import { GroupCommit } from './group-commit.js';
 import { LOG_LIMITS, type LogLimits } from './limits.js';
 import type { CommitInfo, LogInput, LogRecord, OnRecords, StoredWatermark } from './log-record.js';
@@ -161,6 +162,15 @@ export class Log {
   /** The segments, in lsn order. */
   segments(): readonly SegmentRange[] {
     return this.#parts.table.all();
+  }
+
+  /**
+   * A segment's chunks as they are stored, for `verify`.
+   * @param report - told of every damage that is met, also of those the other copy makes up for
+   */
+  readChunks(range: SegmentRange, report: (problem: Damage) => void): AsyncGenerator<FoundChunk> {
+    const { databases, payloads } = this.#parts;
+    return new ChunkSource(range, { databases, payloads, report }).read();
   }
 
   /** Waits for what was appended, writes the closing commit, closes the files. */

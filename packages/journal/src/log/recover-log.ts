@@ -130,8 +130,14 @@ class Recovery {
       for (let i = 0; i < settled; i++) this.#deliver(waiting[i]!);
       if (settled > 0) waiting = waiting.slice(settled);
     }
+    // Where a segment follows, its first lsn has proven the last commit of this one.
+    const tailAt = waiting.findIndex(({ chunk: { header } }) => {
+      return header.firstLsn + Math.max(header.recordCount, 1) - 1 > proven;
+    });
+    const tail = tailAt < 0 ? [] : waiting.slice(tailAt);
+    for (const found of waiting.slice(0, waiting.length - tail.length)) this.#deliver(found);
     this.#tracker.skipTo(segment, proven + 1);
-    await this.#takeTail(record, waiting);
+    await this.#takeTail(record, tail);
   }
 
   async #takeTail(record: SegmentRecord, tail: readonly FoundChunk[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { agentHello, ScriptedAgent } from '../testing/scripted-agent.js';
 import { startTestServer } from '../testing/test-server.js';
 import type { Role } from './roles.js';
@@ -25,7 +25,7 @@ const ROUTES: readonly (readonly ['GET' | 'POST' | 'DELETE', string, readonly Wh
 ];
 
 it('every route is open to the roles of the table and to nobody else', async () => {
-  const { server } = await startTestServer();
+  const { server } = await startTestServer(onTestFinished);
   const tokens = new Map<Who, string>();
   for (const role of ['agent', 'viewer', 'operator', 'admin'] as const) {
     tokens.set(role, (await server.tokens.create(role, undefined)).token);
@@ -47,7 +47,7 @@ it('every route is open to the roles of the table and to nobody else', async () 
 });
 
 it('a token for one machine sees that machine only', async () => {
-  const { server, httpUrl } = await startTestServer();
+  const { server, httpUrl } = await startTestServer(onTestFinished);
   for (const machine of ['web-01', 'db-01']) await ScriptedAgent.open(httpUrl, agentHello(machine));
   const { token } = await server.tokens.create('admin', 'web-01');
   const get = (url: string) =>
@@ -66,7 +66,7 @@ it('a token for one machine sees that machine only', async () => {
 });
 
 it('an agent needs a token of its role and machine', async () => {
-  const { server, httpUrl } = await startTestServer();
+  const { server, httpUrl } = await startTestServer(onTestFinished);
   const agent = await server.tokens.create('agent', 'web-01');
   const admin = await server.tokens.create('admin', undefined);
   const other = await server.tokens.create('agent', 'db-01');
@@ -86,7 +86,7 @@ it('an agent needs a token of its role and machine', async () => {
 });
 
 it('revoking a token closes its sessions at once, and no others', async () => {
-  const { server, httpUrl } = await startTestServer();
+  const { server, httpUrl } = await startTestServer(onTestFinished);
   const web = await server.tokens.create('agent', 'web-01');
   const db = await server.tokens.create('agent', undefined);
   const webAgent = await ScriptedAgent.open(httpUrl, agentHello('web-01'), web.token);
@@ -99,7 +99,7 @@ it('revoking a token closes its sessions at once, and no others', async () => {
 });
 
 it('the first token ends sessions that have none', async () => {
-  const { server, httpUrl } = await startTestServer();
+  const { server, httpUrl } = await startTestServer(onTestFinished);
   const agent = await ScriptedAgent.open(httpUrl);
   await server.tokens.create('admin', undefined);
   expect((await agent.next('error')).code).toBe('TOKEN_MISSING');

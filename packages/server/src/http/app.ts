@@ -13,7 +13,7 @@ import { tokenRoutes } from './routes/tokens.js';
 import { verifyRoutes } from './routes/verify.js';
 import { volumeRoutes } from './routes/volumes.js';
 
-/** The HTTP API (docs/http.md), a plugin per concern. Does not listen. */
+/** The HTTP API, a plugin per concern. Does not listen. */
 export const buildApp = (context: HttpContext): FastifyInstance => {
   const { limits, logger } = context;
   const app = Fastify({

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 /** Counts requests under way, so that a server can let them finish before it closes. */
 export class RequestDrain {
   readonly #running = new Set<object>();
-  #waiters: (() => void)[] = [];
+  readonly #waiters: (() => void)[] = [];
 
   constructor(app: FastifyInstance) {
     app.addHook('onRequest', async (_request, reply) => {

@@ -1,5 +1,5 @@
 import { encodeControl } from '@retrace/core';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { ScriptedAgent } from '../testing/scripted-agent.js';
 import { startTestServer, type TestServer } from '../testing/test-server.js';
 
@@ -7,7 +7,7 @@ const START = { mark: 'start', software: 'test' } as const;
 
 /** A server with one volume that is consistent from seq:2 on, and its agent. */
 const withVolume = async (): Promise<TestServer & { readonly agent: ScriptedAgent }> => {
-  const test = await startTestServer();
+  const test = await startTestServer(onTestFinished);
   const agent = await ScriptedAgent.open(test.httpUrl);
   agent.send(agent.mark(START), agent.mark({ mark: 'sync-complete' }, 0));
   agent.send(agent.write(4096, Buffer.alloc(4096, 7)));
@@ -16,7 +16,7 @@ const withVolume = async (): Promise<TestServer & { readonly agent: ScriptedAgen
 };
 
 it('healthz is always fine; readyz names what is not', async () => {
-  const { server, journal } = await startTestServer();
+  const { server, journal } = await startTestServer(onTestFinished);
   expect((await server.app.inject('/healthz')).json()).toEqual({ ok: true });
   expect((await server.app.inject('/readyz')).json()).toEqual({ ok: true, problems: [] });
   journal.damages.push({ code: 'CORRUPTION', message: 'segment 3 is damaged', place: 'log/3' });
@@ -102,7 +102,7 @@ it('volumes lists all, or the one that is asked for', async () => {
 });
 
 it('an RPO is 0 after a clean stop, and null before there is an instant', async () => {
-  const test = await startTestServer();
+  const test = await startTestServer(onTestFinished);
   const agent = await ScriptedAgent.open(test.httpUrl);
   const rpo = async () =>
     (await test.server.app.inject('/v1/volumes')).json<{ rpoMs: number | null }[]>()[0]?.rpoMs;
@@ -180,7 +180,7 @@ it('verify streams lines of JSON', async () => {
 });
 
 it('unknown routes, wrong bodies and large ones are errors with codes', async () => {
-  const { server } = await startTestServer();
+  const { server } = await startTestServer(onTestFinished);
   const { app } = server;
   const unknown = await app.inject('/v1/nothing');
   expect([unknown.statusCode, unknown.json()]).toMatchObject([
@@ -205,7 +205,7 @@ it('unknown routes, wrong bodies and large ones are errors with codes', async ()
 });
 
 it('a mistake of its own is answered without its words, and logged', async () => {
-  const { server, journal, logs } = await startTestServer();
+  const { server, journal, logs } = await startTestServer(onTestFinished);
   journal.problems = () => {
     throw new Error('secret detail');
   };

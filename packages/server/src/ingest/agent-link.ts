@@ -36,15 +36,16 @@ export class AgentLink implements BudgetMember {
   readonly #options: LinkOptions;
   /** Bytes of the message that is arriving. */
   #partialBytes = 0;
-  /** Bytes of whole messages that are not stored yet. */
+  /** Bytes of whole messages that are not stored yet; those of the message in hand. */
   #heldBytes = 0;
-  #chargedBytes = 0;
+  #newlyHeld = 0;
   #lastChunkBytes = 0;
   /** Monotonic times, in milliseconds. */
   #partialSinceMs = performance.now();
   #heardMs = performance.now();
   #pingedMs = performance.now();
   #paused = false;
+  #stopped = false;
   #gone = false;
 
   constructor(options: LinkOptions) {
@@ -63,17 +64,22 @@ export class AgentLink implements BudgetMember {
     );
     ws.once('close', () => {
       this.#gone = true;
+      options.budget.leave(this, this.#partialBytes);
       this.#partialBytes = 0;
-      this.#recharge();
-      options.budget.leave(this);
       options.owner.closed();
     });
   }
 
-  /** The session holds so many bytes of whole messages. */
+  get partialBytes(): number {
+    return this.#partialBytes;
+  }
+
+  /** The session holds so many bytes of whole messages that are not stored. */
   hold(bytes: number): void {
+    const change = bytes - this.#heldBytes;
     this.#heldBytes = bytes;
-    this.#recharge();
+    if (change > 0) this.#newlyHeld += change;
+    else this.#options.budget.stored(-change);
   }
 
   pause(): void {
@@ -83,12 +89,19 @@ export class AgentLink implements BudgetMember {
   }
 
   resume(): void {
-    if (this.#gone) return;
+    if (this.#gone || this.#stopped) return;
     this.#paused = false;
     // The time it was not allowed to send does not count.
     this.#heardMs = performance.now();
     this.#partialSinceMs = this.#heardMs;
     this.#options.ws.resume();
+  }
+
+  /** Reads nothing more. */
+  stop(): void {
+    if (this.#gone) return;
+    this.#stopped = true;
+    this.#options.ws.pause();
   }
 
   /** Pings the peer when it is time, and finds out those that hang. */
@@ -105,10 +118,10 @@ export class AgentLink implements BudgetMember {
       ws.ping();
     }
     if (this.#paused) return;
-    if (nowMs - this.#heardMs > limits.silenceTimeoutMs) {
-      owner.fault(
-        new RetraceError('FRAME_INVALID', `nothing came for ${limits.silenceTimeoutMs} ms`),
-      );
+    const hurries = this.#options.budget.hurries(this);
+    const silenceMs = hurries ? limits.turnSilenceMs : limits.silenceTimeoutMs;
+    if (nowMs - this.#heardMs > silenceMs) {
+      owner.fault(new RetraceError('FRAME_INVALID', `nothing came for ${silenceMs} ms`));
     } else if (this.#partialBytes > 0 && nowMs - this.#partialSinceMs > limits.frameTimeoutMs) {
       owner.fault(
         new RetraceError(
@@ -124,37 +137,33 @@ export class AgentLink implements BudgetMember {
     if (this.#partialBytes === 0) this.#partialSinceMs = this.#heardMs;
     this.#partialBytes += chunk.length;
     this.#lastChunkBytes = chunk.length;
-    this.#recharge();
-    const { limits, owner } = this.#options;
+    const { budget, limits, owner } = this.#options;
+    budget.arrived(this, chunk.length);
     if (this.#partialBytes > limits.helloBytesMax) owner.arriving(this.#partialBytes);
   };
 
   readonly #onMessage = (data: Buffer, isBinary: boolean): void => {
-    this.#arrived(data.length);
+    const bytes = this.#took(data.length);
     const { budget, owner } = this.#options;
+    this.#newlyHeld = 0;
     if (isBinary) owner.message(data);
     else owner.fault(new RetraceError('FRAME_INVALID', 'a text message; all messages are binary'));
-    this.#recharge();
-    budget.turnDone(this);
+    budget.whole(this, bytes, this.#newlyHeld);
   };
 
   readonly #onControl = (data: Buffer): void => {
-    this.#arrived(data.length);
-    this.#recharge();
+    this.#options.budget.whole(this, this.#took(data.length), 0);
   };
 
-  /** What is left of the count belongs to the newest chunk: headers of fragments cannot add up. */
-  #arrived(payloadBytes: number): void {
-    const rest = this.#partialBytes - payloadBytes - frameHeaderBytes(payloadBytes);
+  /**
+   * Takes a whole frame out of what is arriving; gives back how much less that is now. What is left
+   * belongs to the newest chunk: headers of fragments cannot add up.
+   */
+  #took(payloadBytes: number): number {
+    const before = this.#partialBytes;
+    const rest = before - payloadBytes - frameHeaderBytes(payloadBytes);
     this.#partialBytes = Math.min(Math.max(rest, 0), this.#lastChunkBytes);
     this.#partialSinceMs = performance.now();
-  }
-
-  #recharge(): void {
-    const { budget } = this.#options;
-    const change = this.#partialBytes + this.#heldBytes - this.#chargedBytes;
-    this.#chargedBytes += change;
-    if (change > 0) budget.take(this, change);
-    else if (change < 0) budget.give(-change);
+    return before - this.#partialBytes;
   }
 }

@@ -89,7 +89,6 @@ export class AgentStream implements IntakeOwner {
     this.#arrivals.push({ bytes: message.length, ms: performance.now() });
     metrics.ingestBytes.inc(message.length);
     metrics.ingestRecords.inc(records);
-    this.#options.owner.held(this.#intake.heldBytes);
   }
 
   /** @throws RetraceError CREDIT_EXCEEDED when a message that is arriving is too much */
@@ -147,9 +146,8 @@ export class AgentStream implements IntakeOwner {
   }
 
   stored(position: StreamPosition, releasedBytes: number): void {
-    const { context, owner, ws } = this.#options;
+    const { context, ws } = this.#options;
     if (comparePositions(position, this.#stored) > 0) this.#stored = position;
-    owner.held(this.#intake.heldBytes);
     const nowMs = performance.now();
     for (let left = releasedBytes; left > 0 && this.#arrivals.length > 0; ) {
       const { bytes, ms } = this.#arrivals.shift()!;
@@ -159,6 +157,10 @@ export class AgentStream implements IntakeOwner {
     const { epoch, n } = this.#stored;
     ws.sendMessage({ type: 'ack', epoch, n, releasedBytes });
     this.#bookmarks.stored(this.#stored);
+  }
+
+  held(bytes: number): void {
+    this.#options.owner.held(bytes);
   }
 
   failed(error: RetraceError): void {
@@ -175,7 +177,8 @@ export class AgentStream implements IntakeOwner {
       }
       return;
     }
-    const message = `${name}: durability is ${durabilityInForce} instead of ${durability}: ${reason}`;
+    const modes = `${durabilityInForce} instead of ${durability}`;
+    const message = `${name}: durability is ${modes}: ${reason}`;
     const sinceUs = context.clock.nowUs();
     const alarm = { code: 'DURABILITY_REDUCED', message, group, volume: name, sinceUs } as const;
     if (context.alarms.raise({ ...alarm, lasting: true })) logger.warn({ volume: name }, message);

@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
 import { type BudgetMember, IngestBudget } from './budget.js';
 
-const member = (): BudgetMember & { paused: boolean } => ({
+interface TestMember extends BudgetMember {
+  partialBytes: number;
+  paused: boolean;
+}
+
+const member = (): TestMember => ({
+  partialBytes: 0,
   paused: false,
   pause() {
     this.paused = true;
@@ -11,36 +17,60 @@ const member = (): BudgetMember & { paused: boolean } => ({
   },
 });
 
-it('beyond the limit one connection is read at a time, each in its turn', () => {
+const arrive = (budget: IngestBudget, who: TestMember, bytes: number): void => {
+  who.partialBytes += bytes;
+  budget.arrived(who, bytes);
+};
+
+const whole = (budget: IngestBudget, who: TestMember): void => {
+  const bytes = who.partialBytes;
+  who.partialBytes = 0;
+  budget.whole(who, bytes, bytes);
+};
+
+it('reads nobody beyond the limit while something is being stored', () => {
   const budget = new IngestBudget(100);
-  const [a, b, c] = [member(), member(), member()];
-  budget.take(a, 60);
-  budget.take(b, 60);
-  expect([a, b, c].map(({ paused }) => paused)).toEqual([false, false, false]);
-  budget.take(c, 10);
-  budget.take(a, 10);
-  expect([a, b, c].map(({ paused }) => paused)).toEqual([true, false, true]);
-  budget.turnDone(b);
-  expect([a, b, c].map(({ paused }) => paused)).toEqual([true, false, false]);
-  budget.take(b, 1);
-  expect(b.paused).toBe(true);
-  budget.turnDone(c);
-  expect(a.paused).toBe(false);
-  budget.give(50);
-  expect([a, b, c].map(({ paused }) => paused)).toEqual([false, false, false]);
-  expect(budget.bytes).toBe(91);
+  const [a, b] = [member(), member()];
+  arrive(budget, a, 80);
+  whole(budget, a);
+  arrive(budget, b, 30);
+  arrive(budget, a, 5);
+  expect([a.paused, b.paused]).toEqual([true, true]);
+  expect(budget.bytes).toBe(115);
+  budget.stored(80);
+  expect([a.paused, b.paused]).toEqual([false, false]);
+  expect([budget.bytes, budget.waiting]).toEqual([35, 0]);
 });
 
-it('one that leaves hands its turn on', () => {
-  const budget = new IngestBudget(10);
-  const [a, b] = [member(), member()];
-  budget.take(a, 20);
-  budget.take(b, 5);
+it('reads one at a time when halves of messages fill the limit, each in its turn', () => {
+  const budget = new IngestBudget(100);
+  const [a, b, c] = [member(), member(), member()];
+  arrive(budget, a, 60);
+  arrive(budget, b, 60);
+  arrive(budget, c, 10);
+  arrive(budget, a, 10);
+  expect([a, b, c].map(({ paused }) => paused)).toEqual([true, false, true]);
+  expect(budget.hurries(b)).toBe(true);
+  whole(budget, b);
+  // What b sent is on its way: that frees room by itself.
+  expect([a, b, c].map(({ paused }) => paused)).toEqual([true, false, true]);
+  arrive(budget, b, 1);
   expect(b.paused).toBe(true);
-  budget.give(20);
-  budget.take(a, 20);
-  budget.take(b, 20);
-  budget.leave(a);
+  budget.stored(60);
+  expect([a, b, c].map(({ paused }) => paused)).toEqual([false, false, false]);
+});
+
+it('one that leaves hands its turn on; one with nothing begun waits for nothing', () => {
+  const budget = new IngestBudget(10);
+  const [a, b, c] = [member(), member(), member()];
+  arrive(budget, a, 20);
+  arrive(budget, b, 5);
+  expect([a.paused, b.paused]).toEqual([false, true]);
+  arrive(budget, c, 1);
+  whole(budget, c);
+  expect(c.paused).toBe(false);
+  budget.stored(1);
+  budget.leave(a, 20);
   expect(b.paused).toBe(false);
-  expect(budget.waiting).toBe(0);
+  expect([budget.bytes, budget.waiting]).toEqual([5, 0]);
 });

@@ -12,6 +12,8 @@ import { type AgentIdentity, readDataFrame } from './frame-check.js';
 export interface IntakeOwner {
   /** Everything up to `position` is durable; `releasedBytes` of frames are done with. */
   stored(position: StreamPosition, releasedBytes: number): void;
+  /** So many bytes of frames are received and not stored, of what was taken in so far. */
+  held(bytes: number): void;
   /** The stream cannot go on; called once. */
   failed(error: RetraceError): void;
 }
@@ -51,7 +53,7 @@ export class RecordIntake {
   #ended = false;
   #heldBytes = 0;
   #appends = 0;
-  #idleWaiters: (() => void)[] = [];
+  readonly #idleWaiters: (() => void)[] = [];
   /** What is durable and not reported yet. */
   #stored: StreamPosition | undefined;
   #releasedBytes = 0;
@@ -60,11 +62,6 @@ export class RecordIntake {
     this.#options = options;
     this.#epoch = options.epoch;
     this.#epochSeen = options.epoch;
-  }
-
-  /** Bytes of frames received and not durable yet. */
-  get heldBytes(): number {
-    return this.#heldBytes;
   }
 
   /**
@@ -76,7 +73,7 @@ export class RecordIntake {
     this.checkCredit(message.length);
     const frame = readDataFrame(message, this.#options.identity);
     this.#put({ kind: 'frame', frame, bytes: message.length });
-    this.#heldBytes += message.length;
+    this.#hold(message.length);
     this.#pump();
     return frame.records.length;
   }
@@ -101,7 +98,7 @@ export class RecordIntake {
   /** Drops what has not been handed to the journal yet; nothing more is taken or reported. */
   end(): void {
     this.#ended = true;
-    this.#queue.length = 0;
+    for (const item of this.#queue.splice(0)) if (item.kind === 'frame') this.#hold(-item.bytes);
   }
 
   /** Resolves when nothing of this session is on its way into the journal any more. */
@@ -157,12 +154,17 @@ export class RecordIntake {
     } catch (error) {
       this.#fail(error);
     } finally {
-      this.#heldBytes -= bytes;
+      this.#hold(-bytes);
       this.#appends -= 1;
       if (this.#appends === 0) {
         for (const resolve of this.#idleWaiters.splice(0)) resolve();
       }
     }
+  }
+
+  #hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#options.owner.held(this.#heldBytes);
   }
 
   /** One commit makes many frames durable in one go: they are reported together. */

@@ -18,7 +18,7 @@ export class SessionHub implements TokenListener {
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #timer: NodeJS.Timeout;
   readonly #sinceUs: number;
-  #idleWaiters: (() => void)[] = [];
+  readonly #idleWaiters: (() => void)[] = [];
   #lastId = 0;
   #closing = false;
 

@@ -1,6 +1,6 @@
 import { encodeControl } from '@retrace/core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { agentHello, ScriptedAgent } from '../testing/scripted-agent.js';
 import { startTestServer, type TestServer } from '../testing/test-server.js';
 
@@ -11,7 +11,7 @@ const storedRecords = ({ journal }: TestServer, group = 'web-01'): number =>
   journal.groups().find(({ name }) => name === group)?.stream.records.length ?? 0;
 
 it('welcomes an agent, stores its records in order and acknowledges them', async () => {
-  const { journal, httpUrl } = await startTestServer();
+  const { journal, httpUrl } = await startTestServer(onTestFinished);
   const agent = await ScriptedAgent.open(httpUrl);
   const welcome = await agent.next('welcome');
   expect(welcome).toMatchObject({ protocol: 1, stored: { epoch: 0, n: 0 }, lastTimeUs: 0 });
@@ -23,7 +23,7 @@ it('welcomes an agent, stores its records in order and acknowledges them', async
 });
 
 it('acknowledges one commit with one message that releases all its bytes', async () => {
-  const { journal, httpUrl } = await startTestServer();
+  const { journal, httpUrl } = await startTestServer(onTestFinished);
   const agent = await ScriptedAgent.open(httpUrl);
   journal.hold();
   let bytes = 0;
@@ -41,7 +41,7 @@ it('acknowledges one commit with one message that releases all its bytes', async
 });
 
 it('begins a new epoch within a session once everything before it is stored', async () => {
-  const { journal, httpUrl } = await startTestServer();
+  const { journal, httpUrl } = await startTestServer(onTestFinished);
   const agent = await ScriptedAgent.open(httpUrl);
   journal.hold();
   agent.send(agent.mark(START));
@@ -65,7 +65,7 @@ it('begins a new epoch within a session once everything before it is stored', as
 });
 
 it('acknowledges what is sent again and does not store it twice', async () => {
-  const test = await startTestServer();
+  const test = await startTestServer(onTestFinished);
   const agent = await ScriptedAgent.open(test.httpUrl);
   const frame = agent.frame(agent.mark(START), agent.write(0, block(1)));
   agent.ws.send(frame);
@@ -77,7 +77,7 @@ it('acknowledges what is sent again and does not store it twice', async () => {
 
 describe('who may append', () => {
   it('replaces the connection of the same instance, the old one first', async () => {
-    const { journal, httpUrl } = await startTestServer();
+    const { journal, httpUrl } = await startTestServer(onTestFinished);
     const old = await ScriptedAgent.open(httpUrl);
     journal.hold();
     old.send(old.mark(START));
@@ -93,7 +93,7 @@ describe('who may append', () => {
   });
 
   it('fences an older agent and raises an alarm when a new one takes over', async () => {
-    const { server, httpUrl } = await startTestServer();
+    const { server, httpUrl } = await startTestServer(onTestFinished);
     const old = await ScriptedAgent.open(httpUrl);
     const other = { ...agentHello('web-01'), epoch: 7, sessionId: 'another' };
     await ScriptedAgent.open(httpUrl, other);
@@ -104,7 +104,7 @@ describe('who may append', () => {
   });
 
   it('refuses a stale epoch and an equal one of another instance, naming the holder', async () => {
-    const { httpUrl } = await startTestServer();
+    const { httpUrl } = await startTestServer(onTestFinished);
     const holder = await ScriptedAgent.open(httpUrl, { epoch: 5 });
     for (const [epoch, code] of [
       [4, 'EPOCH_FENCED'],
@@ -120,7 +120,7 @@ describe('who may append', () => {
   });
 
   it('refuses a group whose name stands for another one', async () => {
-    const { httpUrl } = await startTestServer();
+    const { httpUrl } = await startTestServer(onTestFinished);
     await ScriptedAgent.open(httpUrl);
     const hello = agentHello('web-01');
     const group = { ...hello.group, uuid: '11111111-0000-4000-8000-000000000000' };
@@ -130,7 +130,7 @@ describe('who may append', () => {
   });
 
   it('tells an agent that was acknowledged more than there is, and raises an alarm', async () => {
-    const { server, httpUrl } = await startTestServer();
+    const { server, httpUrl } = await startTestServer(onTestFinished);
     const agent = await ScriptedAgent.open(httpUrl, { epoch: 3, acknowledged: { epoch: 2, n: 9 } });
     expect((await agent.next('welcome')).acknowledgedLoss).toBe(true);
     const status = await server.app.inject('/v1/status');
@@ -194,7 +194,7 @@ describe('bad input', () => {
   ];
 
   it.each(cases)('%s ends the session as %s; nothing is stored', async (_name, code, send) => {
-    const test = await startTestServer();
+    const test = await startTestServer(onTestFinished);
     const good = await ScriptedAgent.open(test.httpUrl, agentHello('db-01'));
     const agent = await ScriptedAgent.open(test.httpUrl);
     agent.send(agent.mark(START));
@@ -203,33 +203,38 @@ describe('bad input', () => {
     expect((await agent.next('error')).code).toBe(code);
     await agent.closed;
     expect(storedRecords(test)).toBe(1);
+    await expect
+      .poll(async () => (await test.server.app.inject('/metrics')).body)
+      .toContain('retrace_ingest_held_bytes 0\n');
     good.send(good.mark(START), good.write(0, block(1)));
     await good.acked();
   });
 
   it('anything but a hello first', async () => {
-    const { httpUrl } = await startTestServer();
+    const { httpUrl } = await startTestServer(onTestFinished);
     const agent = await ScriptedAgent.connect(httpUrl);
     agent.send(agent.mark(START));
     expect(await agent.next('error')).toMatchObject({ code: 'FRAME_INVALID' });
   });
 
   it('no hello at all', async () => {
-    const { httpUrl } = await startTestServer({ helloTimeoutMs: 50 });
+    const { httpUrl } = await startTestServer(onTestFinished, { helloTimeoutMs: 50 });
     const agent = await ScriptedAgent.connect(httpUrl);
     expect((await agent.next('error')).message).toContain('no hello');
     await agent.closed;
   });
 
   it('a protocol nobody speaks', async () => {
-    const { httpUrl } = await startTestServer();
+    const { httpUrl } = await startTestServer(onTestFinished);
     const agent = await ScriptedAgent.connect(httpUrl, { protocolMin: 8, protocolMax: 9 });
     agent.sendHello();
     expect((await agent.next('error')).code).toBe('PROTOCOL_VERSION');
   });
 
   it('more than the credit allows', async () => {
-    const { journal, httpUrl } = await startTestServer({ sessionCreditBytes: 100_000 });
+    const { journal, httpUrl } = await startTestServer(onTestFinished, {
+      sessionCreditBytes: 100_000,
+    });
     const agent = await ScriptedAgent.open(httpUrl);
     journal.hold();
     for (let i = 0; i < 30; i++) agent.send(agent.write(0, block(i)));
@@ -237,14 +242,14 @@ describe('bad input', () => {
   });
 
   it('one message larger than the credit, before it is whole', async () => {
-    const { httpUrl } = await startTestServer({ sessionCreditBytes: 100_000 });
+    const { httpUrl } = await startTestServer(onTestFinished, { sessionCreditBytes: 100_000 });
     const agent = await ScriptedAgent.open(httpUrl);
     agent.send(agent.write(0, block(1, 200)));
     expect((await agent.next('error')).code).toBe('CREDIT_EXCEEDED');
   });
 
   it('a large message before the welcome', async () => {
-    const { httpUrl } = await startTestServer();
+    const { httpUrl } = await startTestServer(onTestFinished);
     const agent = await ScriptedAgent.connect(httpUrl);
     agent.ws.send(Buffer.alloc(10 * 1024 * 1024));
     await agent.closed;
@@ -254,7 +259,7 @@ describe('bad input', () => {
   });
 
   it('half a message and silence', async () => {
-    const { httpUrl } = await startTestServer({ frameTimeoutMs: 60 });
+    const { httpUrl } = await startTestServer(onTestFinished, { frameTimeoutMs: 60 });
     const agent = await ScriptedAgent.open(httpUrl);
     // The head of a masked binary frame of 4096 bytes, and four of them.
     const { _socket: socket } = agent.ws as unknown as { _socket: { write(b: Buffer): void } };
@@ -264,7 +269,7 @@ describe('bad input', () => {
   });
 
   it('random bytes, as messages and as raw input', async () => {
-    const test = await startTestServer();
+    const test = await startTestServer(onTestFinished);
     const good = await ScriptedAgent.open(test.httpUrl, agentHello('db-01'));
     await fc.assert(
       fc.asyncProperty(

@@ -97,13 +97,14 @@ export class Session implements HoldingSession, LinkOwner, StreamOwner {
   }
 
   arriving(bytes: number): void {
-    if (this.#state === 'closing' && this.#stream === undefined) this.#options.ws.terminate();
     if (this.#state === 'closing') return;
     if (this.#state === 'open') {
       this.#guard(() => this.#stream?.arriving(bytes - this.#options.context.limits.helloBytesMax));
       return;
     }
     this.fail(new RetraceError('FRAME_TOO_LARGE', `${bytes} bytes before the welcome`));
+    // A stranger's flood is not even read: the connection ends with its closing time.
+    this.#link.stop();
   }
 
   fault(error: RetraceError): void {

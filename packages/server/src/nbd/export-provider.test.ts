@@ -14,7 +14,7 @@ interface NbdTest extends TestServer {
 
 /** web-01/root: consistent at seq:2, block 0 written at seq:3 (1) and at seq:4 (2). */
 const startNbd = async (): Promise<NbdTest> => {
-  const test = await startTestServer();
+  const test = await startTestServer(onTestFinished);
   const { exports: provider, metrics } = test.server;
   const logger = test.server.app.log as never;
   const addresses = [{ host: '127.0.0.1', port: 0 }];

@@ -42,7 +42,7 @@ export class AgentBook {
       saidGoodbye: false,
       queuedBytes: 0,
       queuedRecords: 0,
-      volumes: this.#agents.get(group)?.volumes ?? new Map(),
+      volumes: this.#agents.get(group)?.volumes ?? new Map<string, VolumeReport>(),
       watermark: undefined,
     };
     this.#agents.set(group, facts);

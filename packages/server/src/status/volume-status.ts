@@ -16,7 +16,7 @@ export interface VolumeStatus {
   readonly durabilityInForce: string | null;
   readonly horizon: InstantFields | null;
   readonly latest: (InstantFields & { readonly ageMs: number }) | null;
-  /** How far the newest complete instant lies back; 0 after a clean stop; null when there is none. */
+  /** How far the newest complete instant lies back; 0 after a clean stop; null without one. */
   readonly rpoMs: number | null;
   readonly copiedBytes: number;
   readonly copyTotalBytes: number;

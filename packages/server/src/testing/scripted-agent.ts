@@ -34,7 +34,7 @@ export class ScriptedAgent {
   readonly closed: Promise<number>;
   readonly hello: Hello;
   n = 0;
-  #wake: (() => void)[] = [];
+  readonly #wake: (() => void)[] = [];
 
   private constructor(ws: WebSocket, hello: Hello) {
     this.ws = ws;

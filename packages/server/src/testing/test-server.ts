@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@retrace/core';
 import { type Logger, pino } from 'pino';
-import { onTestFinished } from 'vitest';
 import type { ServerLimits } from '../limits.js';
 import { buildServer, type RetraceServer } from '../server.js';
 import { FakeJournal } from './fake-journal.js';
@@ -25,8 +24,14 @@ export const memoryLogger = (lines: Record<string, unknown>[]): Logger =>
     { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
 
+/** Undoes something when the running test ends: `onTestFinished` of vitest. */
+export type AtEnd = (undo: () => Promise<void>) => void;
+
 /** A server over a journal in memory, on a free port of loopback; closed when the test ends. */
-export const startTestServer = async (limits: Partial<ServerLimits> = {}): Promise<TestServer> => {
+export const startTestServer = async (
+  atEnd: AtEnd,
+  limits: Partial<ServerLimits> = {},
+): Promise<TestServer> => {
   const scratchDir = await mkdtemp(join(tmpdir(), 'retrace-server-'));
   const journal = new FakeJournal();
   const logs: Record<string, unknown>[] = [];
@@ -42,7 +47,7 @@ export const startTestServer = async (limits: Partial<ServerLimits> = {}): Promi
   await server.prepare();
   await server.app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = server.app.server.address() as AddressInfo;
-  onTestFinished(async () => {
+  atEnd(async () => {
     journal.release();
     await server.close();
     await rm(scratchDir, { recursive: true, force: true });

@@ -33,6 +33,21 @@ export class MemoryTables {
     return this.#batches.flat().sort((a, b) => Buffer.compare(a.key, b.key));
   }
 
+  copy(): MemoryTables {
+    const tables = new MemoryTables(this.keysWrittenTwice);
+    tables.#batches = this.#batches.map((batch) =>
+      batch.map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) })),
+    );
+    tables.#durable = this.#batches.length;
+    tables.namesDurable = true;
+    return tables;
+  }
+
+  /** Takes one entry away, as LevelDB does for a damaged block of its log. */
+  drop(key: Buffer): void {
+    this.#batches = this.#batches.map((batch) => batch.filter((put) => !put.key.equals(key)));
+  }
+
   /** A log file is cut off somewhere behind the last sync. */
   afterCrash(chance: Chance): MemoryTables | undefined {
     if (!this.namesDurable && chance.hit()) return undefined;

@@ -22,6 +22,16 @@ export class MemoryDirectory {
     this.#pending = [];
   }
 
+  copy(): MemoryDirectory {
+    const directory = new MemoryDirectory();
+    for (const [name, node] of this.live) {
+      const copied = node.copy();
+      directory.change((into) => into.set(name, copied));
+    }
+    directory.sync();
+    return directory;
+  }
+
   /** Of the unsynced changes the first few are there. */
   afterCrash(chance: Chance): MemoryDirectory {
     const directory = new MemoryDirectory();

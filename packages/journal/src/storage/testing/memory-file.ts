@@ -34,6 +34,14 @@ export class MemoryFile {
     this.#pending = [];
   }
 
+  /** The same bytes, all durable. */
+  copy(): MemoryFile {
+    const file = new MemoryFile();
+    file.write(this.live, 0);
+    file.sync();
+    return file;
+  }
+
   /** Of the unsynced writes each may be there, in part, or not, in any order. */
   afterCrash(chance: Chance): MemoryFile {
     const file = new MemoryFile();

@@ -41,6 +41,25 @@ export class MemoryStorage implements Storage {
     return new MemoryStorage(this.#chance, root, this.keysWrittenTwice);
   }
 
+  /** An independent copy of what programs see now. */
+  copy(): MemoryStorage {
+    return new MemoryStorage(this.#chance, this.#root.copy());
+  }
+
+  /** Cuts a file off. */
+  truncate(path: string, bytes: number): void {
+    const node = this.#find(path);
+    if (!isFile(node)) throw systemError('ENOENT');
+    node.live = Buffer.from(node.live.subarray(0, bytes));
+  }
+
+  /** A database's contents, to look at or to damage. */
+  tables(path: string): MemoryTables {
+    const node = this.#find(path);
+    if (!isTables(node)) throw systemError('ENOENT');
+    return node;
+  }
+
   /** The bytes of a file, to look at or to damage. */
   content(path: string): Buffer {
     const node = this.#find(path);

@@ -1,0 +1,163 @@
+import { RetraceError } from '@retrace/core';
+import { describe, expect, it } from 'vitest';
+import type { Storage } from '../storage/storage.js';
+import { Chance } from '../storage/testing/faults.js';
+import { MemoryStorage } from '../storage/testing/memory-storage.js';
+import { makeTempStorage } from '../storage/testing/temp-storage.js';
+import { Catalog } from './catalog.js';
+import { createCatalogDatabase } from './open-database.js';
+
+const create = async (storage: Storage): Promise<Catalog> => {
+  await (await createCatalogDatabase(storage)).close();
+  return Catalog.open(storage);
+};
+
+/** All that a catalog shows, as plain data. */
+const show = (catalog: Catalog): unknown =>
+  ['a', 'b', 'c'].map((kind) => catalog.list(kind).map(({ id, value }) => [id, value]));
+
+const codeOf = async (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'done',
+    (error: unknown) => (error instanceof RetraceError ? error.code : error),
+  );
+
+describe('the catalog', () => {
+  it('keeps the newest of each entry over reopening, on a real LevelDB', async () => {
+    const { storage, remove } = await makeTempStorage();
+    const catalog = await create(storage);
+    await catalog.put([
+      { kind: 'a', id: '1', value: { n: 1 } },
+      { kind: 'b', id: '1', value: { big: 2 ** 52 + 1, text: 'x' } },
+    ]);
+    await catalog.set('a', '1', { n: 2 });
+    await catalog.set('a', '2', { n: 3 });
+    await catalog.remove('a', '2');
+    await catalog.remove('c', 'never');
+    expect(catalog.change).toBe(5);
+    const shown = show(catalog);
+    expect(shown).toEqual([[['1', { n: 2 }]], [['1', { big: 2 ** 52 + 1, text: 'x' }]], []]);
+    await catalog.close();
+    expect(await codeOf(catalog.set('a', '1', {}))).toBe('JOURNAL_CLOSED');
+    const again = await Catalog.open(storage);
+    expect(again.problems()).toEqual([]);
+    expect(again.change).toBe(5);
+    expect(show(again)).toEqual(shown);
+    expect(again.get('a', '1')).toEqual({ n: 2 });
+    expect(again.get('a', '2')).toBeUndefined();
+    await again.close();
+    await remove();
+  });
+
+  it('is not changed by what happens to a map later', async () => {
+    const catalog = await create(new MemoryStorage(new Chance(1)));
+    const value = { list: [1] };
+    await catalog.set('a', '1', value);
+    value.list.push(2);
+    expect(catalog.get('a', '1')).toEqual({ list: [1] });
+  });
+
+  it('makes changes that come at once one by one', async () => {
+    const storage = new MemoryStorage(new Chance(1));
+    const catalog = await create(storage);
+    await Promise.all(Array.from({ length: 20 }, (_, n) => catalog.set('a', 'x', { n })));
+    expect(catalog.get('a', 'x')).toEqual({ n: 19 });
+    expect(catalog.change).toBe(20);
+    expect(storage.keysWrittenTwice).toEqual([]);
+  });
+
+  it('after a failed change shows and keeps what it was told before', async () => {
+    for (let seed = 0; seed < 60; seed++) {
+      const chance = new Chance(seed);
+      const storage = new MemoryStorage(chance);
+      const catalog = await create(storage);
+      const model = new Map<string, number>();
+      for (let n = 1; n < 15; n++) {
+        const fails = chance.hit(0.3);
+        storage.plan = ({ kind }) =>
+          fails && kind === 'write-database' ? { fault: 'error', code: 'ENOSPC' } : undefined;
+        const id = String(chance.below(3));
+        const code = await codeOf(catalog.set('a', id, { n }));
+        expect(code).toBe(fails ? 'DISK_FULL' : 'done');
+        if (!fails) model.set(id, n);
+        const shown = catalog.list('a').map(({ id: at, value }) => [at, value.n]);
+        expect(new Map(shown as [string, number][])).toEqual(new Map([...model].sort()));
+      }
+      storage.plan = () => undefined;
+      await catalog.set('b', 'end', {});
+      const again = await Catalog.open(storage.afterCrash());
+      expect(again.problems(), `seed ${seed}`).toEqual([]);
+      const kept = again.list('a').map(({ id, value }) => [id, value.n]);
+      expect(kept, `seed ${seed}`).toEqual([...model].sort());
+      expect(storage.keysWrittenTwice).toEqual([]);
+    }
+  });
+
+  it('has every change that was made, or all but the last, after a power cut', async () => {
+    for (let step = 1; step < 40; step++) {
+      const storage = new MemoryStorage(new Chance(step));
+      const catalog = await create(storage);
+      const from = storage.steps;
+      storage.plan = (access) => (access.step === from + step ? { fault: 'crash' } : undefined);
+      let done = 0;
+      for (let n = 1; n <= 10; n++) {
+        if ((await codeOf(catalog.set('a', 'x', { n }))) === 'done') done = n;
+      }
+      const again = await Catalog.open(storage.afterCrash());
+      expect(again.problems()).toEqual([]);
+      const kept = (again.get('a', 'x')?.n as number | undefined) ?? 0;
+      expect(kept).toBeGreaterThanOrEqual(done);
+      expect(kept).toBeLessThanOrEqual(done + 1);
+    }
+  });
+
+  it('names changes that are gone from its middle, and from its end with a witness', async () => {
+    const storage = new MemoryStorage(new Chance(1));
+    const catalog = await create(storage);
+    for (let n = 1; n <= 5; n++) await catalog.set('a', String(n), { n });
+    await catalog.close();
+    const keys = storage
+      .tables('catalog')
+      .sorted()
+      .map(({ key }) => key);
+    const changes = keys.filter((key) => key.length === 9);
+    const versionOf = (n: number): Buffer => keys.find((key) => key.includes(`\0${n}\0`))!;
+
+    const middle = storage.copy();
+    middle.tables('catalog').drop(changes[2]!);
+    middle.tables('catalog').drop(versionOf(3));
+    const broken = await Catalog.open(middle);
+    expect(broken.problems().map(({ place }) => place)).toEqual(['catalog change 4']);
+    await broken.set('a', '6', {});
+    expect(middle.keysWrittenTwice).toEqual([]);
+
+    const end = storage.copy();
+    end.tables('catalog').drop(changes[4]!);
+    end.tables('catalog').drop(versionOf(5));
+    const shorter = await Catalog.open(end);
+    expect(shorter.problems()).toEqual([]);
+    shorter.noteWitness(5);
+    expect(shorter.problems().map(({ place }) => place)).toEqual(['catalog']);
+    await shorter.set('a', '6', { n: 6 });
+    expect(shorter.change).toBe(6);
+  });
+
+  it('that LevelDB cannot open is put aside, and a new one begun', async () => {
+    const { storage, remove } = await makeTempStorage();
+    const catalog = await create(storage);
+    await catalog.set('a', '1', {});
+    await catalog.close();
+    const file = await storage.open('catalog/CURRENT', 'update');
+    await file.writev([Buffer.from('MANIFEST-999999\n')], 0);
+    await file.close();
+    const again = await Catalog.open(storage);
+    expect(again.list('a')).toEqual([]);
+    expect(again.problems().length).toBeGreaterThan(0);
+    await again.close();
+    expect(await storage.list('')).toEqual(['catalog', 'catalog.damaged-1']);
+    const third = await Catalog.open(storage);
+    expect(third.problems().map(({ place }) => place)).toEqual(['catalog.damaged-1']);
+    await third.close();
+    await remove();
+  });
+});
