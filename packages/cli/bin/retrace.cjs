@@ -14,8 +14,8 @@ function fail(message) {
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < NODE_MAJOR_MIN || (major === NODE_MAJOR_MIN && minor < NODE_MINOR_MIN)) {
   fail(
-    `Node ${NODE_MAJOR_MIN}.${NODE_MINOR_MIN} or newer is needed, this is ${process.versions.node}: ` +
-      'install a newer Node (https://nodejs.org)',
+    `Node ${NODE_MAJOR_MIN}.${NODE_MINOR_MIN} or newer is needed, this is ` +
+      `${process.versions.node}: install a newer Node (https://nodejs.org)`,
   );
 }
 

@@ -51,8 +51,9 @@ const LATER_COMMANDS = [
 ];
 
 const unknownCommand = (name: string, known: readonly string[]): RetraceError => {
+  const others = LATER_COMMANDS.filter((later) => later !== name).join(', ');
   const hint = LATER_COMMANDS.includes(name)
-    ? `"${name}" is not in this version of retrace (nor are ${LATER_COMMANDS.filter((later) => later !== name).join(', ')})`
+    ? `"${name}" is not in this version of retrace (nor are ${others})`
     : `there is no command "${name}"`;
   return new RetraceError('USAGE', `${hint}; the commands are: ${known.join(', ')}`);
 };

@@ -25,6 +25,7 @@ import type { CommitMeasure } from './log/log-stats.js';
 import { type OpenDirectory, openDirectory } from './open-journal.js';
 import type { Damage } from './storage/damage.js';
 import type { Logger } from './storage/logger.js';
+import { verifyLog } from './verify/verify-log.js';
 import { DamageBook } from './view/damage-book.js';
 import { replay } from './view/replay-view.js';
 import { IndexView, type View } from './view/view.js';
@@ -200,23 +201,32 @@ export class Journal {
   }
 
   /**
-   * Compares views of the volumes with plain replay of the log, and tells of all damage known.
+   * Reads all that is stored and checks it, then compares views with plain replay of the log. For one
+   * volume only the comparison is made.
    * @throws RetraceError VOLUME_UNKNOWN, CHECK_FAILED when it was stopped
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const volumes =
-      options.volumeId === undefined
-        ? this.groups().flatMap((group) => group.volumes)
-        : [this.#registry.volumeById(options.volumeId)];
-    const found: Damage[] = [];
+    const { volumeId, onProgress } = options;
+    const only = volumeId === undefined ? undefined : this.#registry.volumeById(volumeId);
+    const stored =
+      only === undefined
+        ? await verifyLog(this.#log, {
+            serverUuid: this.serverUuid,
+            onProgress: (done, total, what) => onProgress?.({ done, total, what }),
+          })
+        : { problems: [], checked: {} };
+    const volumes = only === undefined ? this.groups().flatMap((group) => group.volumes) : [only];
+    const found: Damage[] = [...this.problems(), ...stored.problems];
     let views = 0;
     for (const volume of volumes) {
       const compared = await compareWithReplay(this, volume, options);
       found.push(...compared.problems);
       views += compared.views;
     }
-    const problems = [...this.problems(), ...found];
-    const checked = { volumes: volumes.length, views, records: this.#log.lastLsn };
+    const problems = [
+      ...new Map(found.map((one) => [`${one.place} ${one.message}`, one])).values(),
+    ];
+    const checked = { ...stored.checked, volumes: volumes.length, views };
     return { ok: problems.length === 0, problems, checked };
   }
 

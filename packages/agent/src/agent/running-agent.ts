@@ -112,7 +112,7 @@ export class RunningAgent {
     ledger.stop();
     recording.end();
     await copies.idle();
-    // A request that hangs still uses its descriptor: the number must not come to mean another file.
+    // A request that hangs still uses its descriptor: that number must not come to mean another.
     for (const { volume } of paths) if (volume.locks.size === 0) volume.disk.close();
     await this.#quietly(() => state.close(), 'the state folder cannot be closed');
     return result;

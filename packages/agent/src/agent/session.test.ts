@@ -1,7 +1,10 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { encodeControl, encodeDataFrame, RECORD_KIND } from '@retrace/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../test/lib/seeded-random.js';
 import { tempDir } from '../../../../test/lib/temp-dir.js';
+import { silentLogger } from '../system/logger.js';
 import { AgentBench, until } from '../testing/agent-bench.js';
 import { FakeServer } from '../testing/fake-server.js';
 
@@ -94,6 +97,30 @@ describe('a session', () => {
     const done = server.messages.find((message) => message.type === 'bookmark-done');
     const mark = server.stored.find(({ payload }) => payload.includes('before-upgrade'));
     expect(done).toMatchObject({ request: 7, error: '', n: mark!.n, timeUs: mark!.timeUs });
+  });
+});
+
+describe('a server that refuses the connection', () => {
+  it('is asked again, and what it said is logged once', async () => {
+    const statuses = [401, 401, 403, 500];
+    const refusing = createServer();
+    let asked = 0;
+    refusing.on('upgrade', (_, socket) => {
+      socket.end(`HTTP/1.1 ${statuses[asked++] ?? 500} No\r\n\r\n`);
+    });
+    await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+    const { port } = refusing.address() as AddressInfo;
+    const warnings: object[] = [];
+    const logger = { ...silentLogger, warn: (facts: object) => void warnings.push(facts) };
+    const agent = await bench.start({ server: `http://127.0.0.1:${port}`, logger });
+    await until(() => asked > 4);
+    expect(warnings.slice(0, 3)).toEqual([
+      { why: 'the server wants a token, or does not know this one (HTTP 401)' },
+      { why: 'the token does not allow this machine (HTTP 403)' },
+      { why: 'the server refused the connection (HTTP 500)' },
+    ]);
+    await agent.stop({ timeoutMs: 1 });
+    refusing.close();
   });
 });
 

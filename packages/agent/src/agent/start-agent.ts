@@ -57,9 +57,9 @@ export const startAgent = async (options: AgentOptions): Promise<RunningAgent> =
   const undo: (() => unknown)[] = [() => state.close()];
   try {
     const disks = options.volumes.map(({ path }) => {
+      if (options.openDisk === undefined) refuseStateOn(options.stateDir, path);
       const disk = disksOf(path);
       undo.push(() => disk.close());
-      if (options.openDisk === undefined) refuseStateOn(options.stateDir, path);
       return disk;
     });
     const prepared = await prepareVolumes(options, state, disks, options.random ?? systemRandom);

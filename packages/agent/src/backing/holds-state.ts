@@ -10,7 +10,8 @@ const DEPTH_MAX = 16;
  * is taken for separate.
  */
 export const liesOn = (stateDir: string, volumePath: string): boolean => {
-  const volume = statSync(volumePath);
+  const volume = statSync(volumePath, { throwIfNoEntry: false });
+  if (volume === undefined) return false;
   const { dev } = statSync(stateDir);
   if (volume.isBlockDevice()) return reaches(deviceNumber(dev), deviceNumber(volume.rdev), 0);
   return loopFiles(deviceNumber(dev), 0).some((file) => sameFile(file, volumePath));

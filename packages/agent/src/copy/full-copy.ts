@@ -10,7 +10,7 @@ export type CopyResult =
 
 /**
  * Copies a volume into the record stream while it is in use: piece by piece under the range lock,
- * as records like any write. Holes and zeros become ranges. Abandoned as soon as the stream is lost.
+ * as records like any write. Holes and zeros become ranges. Abandoned once the stream is lost.
  */
 export class FullCopy {
   readonly #context: PathContext;

@@ -141,6 +141,10 @@ export class Connection {
     socket.on('message', (data: RawData, isBinary: boolean) => this.#receive(data, isBinary));
     socket.on('pong', () => this.#heartbeat.heard());
     socket.on('ping', () => this.#heartbeat.heard());
+    socket.on('unexpected-response', (_request, response) => {
+      response.resume();
+      this.end(refusalOf(response.statusCode ?? 0));
+    });
     socket.on('error', (error) => this.end(error.message));
     socket.on('close', (code) => this.end(`the server closed the connection (${code})`));
   }
@@ -223,3 +227,10 @@ export class Connection {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeControl(message));
   }
 }
+
+/** What an answer other than the upgrade means, for a person. */
+const refusalOf = (status: number): string => {
+  if (status === 401) return 'the server wants a token, or does not know this one (HTTP 401)';
+  if (status === 403) return 'the token does not allow this machine (HTTP 403)';
+  return `the server refused the connection (HTTP ${status})`;
+};

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type AgentRecord, type Clock, LIMITS, type TimeUs } from '@retrace/core';
 import type { Disk } from '../backing/disk.js';
 import { type AgentLimits, resolveLimits } from '../limits.js';
@@ -40,6 +41,7 @@ export class VolumeBench {
   givenUp = 0;
 
   constructor(options: VolumeBenchOptions) {
+    setMaxListeners(0, this.gone.signal);
     const scheduler = options.scheduler ?? systemScheduler;
     this.limits = resolveLimits(options.limits);
     this.stream = new RecordStream(this.queue, tickingClock(), 0 as TimeUs);

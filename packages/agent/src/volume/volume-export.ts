@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { LIMITS } from '@retrace/core';
 import type {
   NbdConnection,
@@ -56,6 +57,8 @@ export class VolumeExport implements NbdExport {
     this.#lease = lease;
     const ended = new AbortController();
     this.#gone = ended.signal;
+    // One for each request that waits: as many as a connection may have in flight.
+    setMaxListeners(0, this.#gone);
     const end = (): void => ended.abort(disconnected());
     if (connection.closed.aborted) end();
     else connection.closed.addEventListener('abort', end, { once: true });

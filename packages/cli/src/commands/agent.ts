@@ -143,11 +143,11 @@ export const agentCommand = (io: Io): Command =>
       ],
     ],
     notes:
-      'Prints {"event":"ready",...} on stdout for each volume as soon as a client can attach, and\n' +
-      '{"event":"state",...} at each change; logs are JSON lines on stderr. SIGTERM or Ctrl-C stops\n' +
-      'it cleanly (it waits up to 10 s for the journal, and prints {"event":"stopped",...}). The configuration is a JSON object with the\n' +
+      'Prints {"event":"ready",...} on stdout for each volume as soon as a client can attach,\n' +
+      '{"event":"state",...} at each change, {"event":"stopped",...} at its end; logs are JSON\n' +
       'keys server, machine, state, tokenFile and volumes: [{name, path, listen, durability}];\n' +
-      'options go before it.',
+      'The configuration is a JSON object with the keys server, machine, state, tokenFile and\n' +
+      'volumes: [{name, path, listen, durability}]; options go before it.',
   })
     .option('--server <url>', `the journal server (or RETRACE_SERVER; ${DEFAULT_SERVER_URL})`)
     .option('--token <token>', 'token for the server (or RETRACE_TOKEN)')

@@ -101,8 +101,8 @@ export const mountCommand = (io: Io): Command =>
       ],
       notes:
         'Writes go to a throw-away overlay, so that the filesystem can replay its own journal;\n' +
-        'nothing of it reaches the history. Uses nbd-client where the kernel has nbd, else nbdfuse\n' +
-        'and a loop device.',
+        'nothing of it reaches the history. Uses nbd-client where the kernel has nbd, else\n' +
+        'nbdfuse and a loop device.',
     })
       .option('--partition <n>', 'mount this partition')
       .option('--read-only', 'mount read-only (the journal is replayed all the same)')

@@ -67,10 +67,10 @@ export const serverCommand = (io: Io): Command =>
       ['retrace server --data ./data --listen 127.0.0.1:0 --nbd unix:./nbd.sock', 'elsewhere'],
     ],
     notes:
-      'Prints {"event":"ready","http":...,"nbd":...} on stdout when it can be used; logs are JSON\n' +
-      'lines on stderr (RETRACE_LOG=debug for more). SIGTERM or Ctrl-C stops it cleanly, a second\n' +
-      'one at once. The configuration is a JSON object with the keys data, listen and nbd; options\n' +
-      'go before it.',
+      'Prints {"event":"ready","http":...,"nbd":...} on stdout when it can be used; logs are\n' +
+      'JSON lines on stderr (RETRACE_LOG=debug for more). SIGTERM or Ctrl-C stops it cleanly, a\n' +
+      'second one at once. The configuration is a JSON object with the keys data, listen and\n' +
+      'nbd; options go before it.',
   })
     .option('--data <dir>', 'the folder that holds the journal; made where it is missing')
     .option('--listen <host:port>', `HTTP and agents (default: ${LISTEN_DEFAULT})`)

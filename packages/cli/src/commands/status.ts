@@ -65,7 +65,8 @@ const volumeRow = (volume: JsonMap, nowMs: number): readonly string[] => {
 const groupText = (group: JsonMap, nowMs: number): string => {
   const rows = mapsField(group, 'volumes').map((volume) => volumeRow(volume, nowMs));
   const heading = ['VOLUME', 'STATE', 'RPO', 'DURABILITY', 'SIZE', 'HISTORY', 'NEWEST', ''];
-  return `${textField(group, 'name') ?? '-'}: ${agentText(group, nowMs)}\n${formatTable(heading, rows)}`;
+  const name = textField(group, 'name') ?? '-';
+  return `${name}: ${agentText(group, nowMs)}\n${formatTable(heading, rows)}`;
 };
 
 const complaints = (label: string, items: readonly JsonMap[]): readonly string[] =>

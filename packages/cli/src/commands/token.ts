@@ -81,7 +81,7 @@ const createToken = async (options: CreateOptions, io: Io): Promise<void> => {
 /** The list for people. */
 export const tokensText = (tokens: readonly JsonMap[], nowMs: number): string => {
   if (tokens.length === 0) {
-    return 'No tokens yet: everyone on this machine may use the server. See "retrace token create".';
+    return 'No tokens yet: everyone on this machine may use the server (retrace token create).';
   }
   const rows = tokens.map((token) => [
     textField(token, 'id') ?? '-',

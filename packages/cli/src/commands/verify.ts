@@ -45,7 +45,8 @@ export const reportText = (report: JsonMap): string => {
   const problems = mapsField(report, 'problems').map((problem) => {
     const place = textField(problem, 'place');
     const where = place === undefined ? '' : ` (${place})`;
-    return `${textField(problem, 'code') ?? 'PROBLEM'}: ${textField(problem, 'message') ?? ''}${where}`;
+    const code = textField(problem, 'code') ?? 'PROBLEM';
+    return `${code}: ${textField(problem, 'message') ?? ''}${where}`;
   });
   const checked = counts.length === 0 ? 'checked' : `checked ${counts.join(', ')}`;
   return [...problems, `${checked}: ${report.ok === true ? 'all is well' : 'NOT WELL'}`].join('\n');

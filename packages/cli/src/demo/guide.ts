@@ -22,7 +22,7 @@ export const guideText = ({ settings, http, nbd, agentUri, chapters }: GuideFact
   const { fullName, textOffset, data } = settings;
   return `
 Retrace is running. The disk image ${settings.imagePath} is protected as ${fullName}:
-a text at byte ${textOffset} of it has just been overwritten ${chapters.length - 1} times, a second apart.
+a text at byte ${textOffset} of it has just been overwritten twice, a second apart.
 
 Read the disk as it was at two different instants:
 

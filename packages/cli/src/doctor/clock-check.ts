@@ -15,7 +15,8 @@ const ADVICE = 'let chrony or systemd-timesyncd set the clock, on both machines'
 export const judgeClock = (localMs: number, serverMs: number): Finding => {
   // The header has whole seconds, and was made a moment before.
   const offMs = localMs - (serverMs + 500);
-  const text = `this clock is ${(Math.abs(offMs) / 1000).toFixed(1)} s ${offMs < 0 ? 'behind' : 'ahead of'} the server's`;
+  const seconds = (Math.abs(offMs) / 1000).toFixed(1);
+  const text = `this clock is ${seconds} s ${offMs < 0 ? 'behind' : 'ahead of'} the server's`;
   if (Math.abs(offMs) > FAIL_MS) return fail('clock', text, ADVICE);
   if (Math.abs(offMs) > WARN_MS) return warn('clock', text, ADVICE);
   return ok('clock', 'this clock and that of the server agree');

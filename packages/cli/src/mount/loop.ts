@@ -14,7 +14,10 @@ export interface LoopRange {
   readonly sizeBytes: number;
 }
 
-/** Makes a writable loop device over a part of a file or device. @throws RetraceError MOUNT_FAILED */
+/**
+ * Makes a writable loop device over a part of a file or device.
+ * @throws RetraceError MOUNT_FAILED, TOOL_MISSING
+ */
 export const attachLoop = async (
   tools: Tools,
   file: string,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { RetraceError } from '@retrace/core';
+import { NbdClient } from '@retrace/nbd';
 import { attachKernelNbd, hasKernelNbd } from './kernel-nbd.js';
 import { attachLoop } from './loop.js';
 import {
@@ -44,10 +45,12 @@ export const mountOptions = (fsType: string, readOnly: boolean): string => {
 
 /**
  * Mounts an export. What was made is remembered before it is made; a failure undoes all of it.
- * @throws RetraceError MOUNT_FAILED, TOOL_MISSING, USAGE
+ * @throws RetraceError MOUNT_FAILED, TOOL_MISSING, USAGE; NbdError when the server refuses
  */
 export const mountInstant = async (request: MountRequest): Promise<Mounted> => {
   const { tools, folder } = request;
+  // The helpers hide the server's reasons: ask it once before them.
+  await NbdClient.info(request.uri);
   let state: MountState | undefined;
   const remember = async (attachment: Attachment | undefined): Promise<void> => {
     const { dir, target, exportName } = request;

@@ -12,8 +12,8 @@ export interface OfflineTokens {
 }
 
 /**
- * Opens the tokens in a data directory that no server uses; makes the directory where it is missing,
- * so that the first token can be there before the first start.
+ * Opens the tokens in a data directory that no server uses; makes it where it is missing, so
+ * that the first token can be there before the first start.
  * @throws RetraceError DATA_DIR_LOCKED (a server runs: ask it instead), DATA_DIR_FORMAT
  */
 export const openTokens = async (dataDir: string): Promise<OfflineTokens> => {

@@ -90,15 +90,23 @@ const markLine = (timeline: JsonMap, grid: Grid): string => {
   return marks.join('').trimEnd();
 };
 
+const heading = (
+  what: string,
+  values: readonly number[],
+  format: (value: number) => string,
+): string => {
+  const sum = values.reduce((total, value) => total + value, 0);
+  return `${what}, ${format(sum)} in all, at most ${format(Math.max(...values))} a column`;
+};
+
 const drawing = (timeline: JsonMap, grid: Grid, nowMs: number): readonly string[] => {
   const records = valuesOf(timeline, grid, 'records');
   const bytes = valuesOf(timeline, grid, 'bytes');
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const endUs = grid.startUs + grid.columns * grid.bucketUs;
   return [
-    `records, ${formatCount(sum(records))} in all, at most ${formatCount(Math.max(...records))} a column`,
+    heading('records', records, formatCount),
     sparkline(records),
-    `bytes, ${formatBytes(sum(bytes))} in all, at most ${formatBytes(Math.max(...bytes))} a column`,
+    heading('bytes', bytes, formatBytes),
     sparkline(bytes),
     markLine(timeline, grid),
     `one column is ${formatDuration(grid.bucketUs / 1000)}; B is a bookmark, x a gap`,

@@ -7,13 +7,13 @@ export interface DiskUse {
   readBytes: number;
 }
 
-/** A read-only disk in memory; units of 64 KiB that are zeros are holes. */
-const exportOf = (name: string, bytes: Buffer, use: DiskUse): NbdExport => ({
+/** A disk in memory, each connection's writes its own; units of 64 KiB that are zeros are holes. */
+const exportOf = (name: string, bytes: Buffer, use: DiskUse, writable: boolean): NbdExport => ({
   info: {
     name,
     sizeBytes: bytes.length,
-    readOnly: true,
-    canMultiConn: true,
+    readOnly: !writable,
+    canMultiConn: !writable,
     supports: { flush: true, fua: false, trim: false, writeZeroes: false, cache: false },
   },
   read: (offset, target) => {
@@ -21,7 +21,10 @@ const exportOf = (name: string, bytes: Buffer, use: DiskUse): NbdExport => ({
     bytes.copy(target, 0, offset);
     return undefined;
   },
-  write: () => undefined,
+  write: (offset, data) => {
+    data.copy(bytes, offset);
+    return undefined;
+  },
   flush: () => undefined,
   trim: () => undefined,
   writeZeroes: () => undefined,
@@ -41,6 +44,7 @@ const exportOf = (name: string, bytes: Buffer, use: DiskUse): NbdExport => ({
 /** Serves disks by their export names on a free port. */
 export const serveDisks = async (
   disks: Readonly<Record<string, Buffer>>,
+  { writable = false } = {},
 ): Promise<{ readonly server: NbdServer; readonly uri: string; readonly use: DiskUse }> => {
   const use: DiskUse = { readBytes: 0 };
   const server = await NbdServer.listen({
@@ -49,7 +53,7 @@ export const serveDisks = async (
       list: async () => [],
       open: async (name) => {
         const bytes = disks[name];
-        if (bytes !== undefined) return exportOf(name, bytes, use);
+        if (bytes !== undefined) return exportOf(name, Buffer.from(bytes), use, writable);
         throw new NbdError('INSTANT_UNKNOWN', `no ${name}`);
       },
     },

@@ -140,7 +140,7 @@ export class GroupStream {
     const { records, epoch } = batch;
     const first = records[0];
     if (first === undefined) return;
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
     if (epoch !== this.#holder?.epoch) {
       throw new RetraceError('EPOCH_FENCED', `records of epoch ${epoch} are refused`, {
         details: { epoch: this.#holder?.epoch ?? 0 },
@@ -156,6 +156,10 @@ export class GroupStream {
     const stored = fresh.length > 0 ? this.#store(batch, fresh) : this.#settled;
     if (known > 0) await this.#compare(batch, records.slice(0, known));
     await stored;
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -199,7 +203,7 @@ export class GroupStream {
   /** What is sent again must be what was stored. */
   async #compare(batch: StreamBatch, records: readonly AgentRecord[]): Promise<void> {
     await this.#settled;
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
     const { history, log, groupName } = this.#options;
     for (const record of records) {
       const seq = history.epochs.seqOf(batch.epoch, record.n);

@@ -65,7 +65,7 @@ export class JournalModel {
   #epoch = 0;
   #n = 0;
   #timeUs = 1_795_000_000_000_000;
-  #disks: Buffer[];
+  readonly #disks: Buffer[];
 
   constructor(sizes: readonly number[]) {
     this.definitions = definitionsOf(sizes);

@@ -64,7 +64,7 @@ export class ScriptedHistory {
   #add(kind: RecordKind, timeUs: number, volume: number, body?: Buffer): this {
     this.#seq += 1;
     this.#n += 1;
-    const sums = new Uint32Array(body === undefined ? 1 : [crc32c(body)]);
+    const sums = Uint32Array.of(body === undefined ? 0 : crc32c(body));
     const record: Omit<AgentRecord, 'volumeIndex' | 'payload'> = {
       kind,
       flags: 0,

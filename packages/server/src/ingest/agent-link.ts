@@ -7,7 +7,7 @@ import type { BudgetMember, IngestBudget } from './budget.js';
 /** Where a link hands over what it receives. */
 export interface LinkOwner {
   message(bytes: Buffer): void;
-  /** So many bytes of a message have come that it is no control message. */
+  /** So many bytes of a message have come, or are to come, that it is no control message. */
   arriving(bytes: number): void;
   /** Nothing sensible can come any more. */
   fault(error: RetraceError): void;
@@ -26,6 +26,14 @@ export interface LinkOptions {
 const frameHeaderBytes = (payloadBytes: number): number => {
   if (payloadBytes < 126) return 6;
   return payloadBytes < 65_536 ? 8 : 14;
+};
+
+/** Payload that the frame at the start of `chunk` announces; 0 where its head is not whole. */
+const announcedBytes = (chunk: Buffer): number => {
+  const short = (chunk[1] ?? 0) & 0x7f;
+  if (short === 126 && chunk.length >= 4) return chunk.readUInt16BE(2);
+  if (short === 127 && chunk.length >= 10) return Number(chunk.readBigUInt64BE(2));
+  return short;
 };
 
 /**
@@ -134,12 +142,15 @@ export class AgentLink implements BudgetMember {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#heardMs = performance.now();
-    if (this.#partialBytes === 0) this.#partialSinceMs = this.#heardMs;
+    const begins = this.#partialBytes === 0;
+    if (begins) this.#partialSinceMs = this.#heardMs;
     this.#partialBytes += chunk.length;
     this.#lastChunkBytes = chunk.length;
     const { budget, limits, owner } = this.#options;
     budget.arrived(this, chunk.length);
-    if (this.#partialBytes > limits.helloBytesMax) owner.arriving(this.#partialBytes);
+    // What a frame announces is known before it is in memory.
+    const bytes = Math.max(this.#partialBytes, begins ? announcedBytes(chunk) : 0);
+    if (bytes > limits.helloBytesMax) owner.arriving(bytes);
   };
 
   readonly #onMessage = (data: Buffer, isBinary: boolean): void => {
