@@ -64,7 +64,7 @@ export const compareWithReplay = async (
       problems.push({
         code: 'CORRUPTION',
         message: error.message,
-        place: `${volume.fullName}@${seq}`,
+        place: `${volume.fullName}@seq:${seq}`,
       });
     }
   }

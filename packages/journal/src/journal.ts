@@ -288,8 +288,8 @@ export class Journal {
     if (this.#index.extents.size + records > max) {
       throw new RetraceError(
         'INDEX_FULL',
-        `the index holds ${this.#index.extents.size} records, its limit is ${max}; raise the ` +
-          'limit (indexExtentsMax) or start with a new data directory',
+        `the index holds ${this.#index.extents.size} records, its limit in this version is ` +
+          `${max}: start a server with a new data directory; the old one stays readable`,
       );
     }
   }

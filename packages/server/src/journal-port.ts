@@ -69,6 +69,8 @@ export interface GroupPort {
   readonly watermark: InstantPoint | undefined;
   /** The newest stored record is a clean-stop mark. */
   readonly cleanlyStopped: boolean;
+  /** Records of its newest epoch were stored and are lost. */
+  readonly hasLostRecords: boolean;
   readonly history: { readonly bookmarks: ReadonlyMap<string, BookmarkPoint> };
   /** @returns undefined when the group has no bookmark of that name */
   bookmark(name: string): BookmarkPoint | undefined;

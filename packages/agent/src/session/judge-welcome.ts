@@ -47,7 +47,10 @@ export const judgeWelcome = (facts: WelcomeFacts, welcome: Welcome): Verdict => 
   if (ours && stored.n > (facts.recording ? facts.sentN : 0)) {
     return refuse(`the server claims to have ${show(stored)}, which was never sent`);
   }
-  if (welcome.acknowledgedLoss || comparePositions(stored, facts.acknowledged) < 0) {
+  // With nothing recorded yet and nothing to go on from, a gap and full copies follow anyway.
+  const goesOn = facts.recording || facts.cleanFrom !== undefined;
+  const lost = welcome.acknowledgedLoss && goesOn;
+  if (lost || comparePositions(stored, facts.acknowledged) < 0) {
     const known = facts.serverUuid === '' || facts.serverUuid === welcome.serverUuid;
     const who = known ? 'the server' : 'this server, which is another one than before,';
     const had = show(facts.acknowledged);

@@ -18,6 +18,8 @@ export class MemoryDisk implements Disk {
   /** Whether ranges can be zeroed without writing. */
   canZero = true;
   syncs = 0;
+  /** Whether blocks of zeros are holes. */
+  sparse = false;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -40,6 +42,7 @@ export class MemoryDisk implements Disk {
   async read(offset: number, target: Buffer): Promise<void> {
     await turn();
     this.readSync(offset, target);
+    await turn();
   }
 
   /** A fault strikes half-way: the first half of the data is there. */
@@ -68,7 +71,9 @@ export class MemoryDisk implements Disk {
   }
 
   nextData(offset: number): number | undefined {
-    return offset;
+    if (!this.sparse) return offset;
+    for (let at = offset; at < this.sizeBytes; at += 1) if (this.bytes[at] !== 0) return at;
+    return undefined;
   }
 
   nextHole(): number {

@@ -145,7 +145,7 @@ export const agentCommand = (io: Io): Command =>
     notes:
       'Prints {"event":"ready",...} on stdout for each volume as soon as a client can attach,\n' +
       '{"event":"state",...} at each change, {"event":"stopped",...} at its end; logs are JSON\n' +
-      'keys server, machine, state, tokenFile and volumes: [{name, path, listen, durability}];\n' +
+      'lines on stderr. SIGTERM or Ctrl-C stops it cleanly; it waits 10 s for the journal.\n' +
       'The configuration is a JSON object with the keys server, machine, state, tokenFile and\n' +
       'volumes: [{name, path, listen, durability}]; options go before it.',
   })

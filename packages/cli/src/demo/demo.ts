@@ -54,6 +54,19 @@ const startAgent = async (
   return ready;
 };
 
+/** Somebody may have made a token meanwhile: the demo has none. @throws DemoError */
+const requireOpen = async (http: string, { data }: DemoSettings): Promise<void> => {
+  try {
+    await new ApiClient({ url: new URL(http) }).get('/v1/status');
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    throw new DemoError(
+      `${error.code}: this demo's server wants tokens since one was made, and the demo has none: ` +
+        `start server and agent by hand with tokens, or remove ${data} to begin anew`,
+    );
+  }
+};
+
 /** What was written is in the journal within moments: a command tried at once must find it. */
 const waitUntilComplete = async (http: string, target: string): Promise<void> => {
   const api = new ApiClient({ url: new URL(http) });
@@ -82,6 +95,7 @@ export const startDemo = async (settings: DemoSettings, running: Running): Promi
   const server = await startServer(settings, running);
   const http = textField(server, 'http') ?? `http://${settings.http}`;
   const nbd = textField(server, 'nbd') ?? `nbd://${settings.nbd}`;
+  await requireOpen(http, settings);
   const agent = await startAgent(settings, http, running);
   const agentUri = textField(agent, 'uri') ?? '';
   const chapters = await writeStory(agentUri, settings);

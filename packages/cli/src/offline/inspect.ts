@@ -31,11 +31,13 @@ export const inspectSealed = (bytes: Buffer): JsonMap | undefined => {
   );
   if (seal === null) return undefined;
   const body = bytes.subarray(lineEnd + 1);
-  const checksum = crc32c(body).toString(16).padStart(8, '0');
+  const [, name = '', version = ''] = seal;
+  const sum = crc32c(body, crc32c(Buffer.from(`${name} ${version}`)));
+  const checksum = sum.toString(16).padStart(8, '0');
   const isIntact = Number(seal[3]) === body.length && seal[4] === checksum;
   return {
-    kind: `agent state: ${seal[1]}`,
-    version: Number(seal[2]),
+    kind: `agent state: ${name}`,
+    version: Number(version),
     intact: isIntact,
     contents: isIntact ? mapOf(JSON.parse(body.toString('utf8'))) : undefined,
   };

@@ -142,13 +142,20 @@ export class GroupStream {
     if (first === undefined) return;
     this.#throwFailure();
     if (epoch !== this.#holder?.epoch) {
-      throw new RetraceError('EPOCH_FENCED', `records of epoch ${epoch} are refused`, {
-        details: { epoch: this.#holder?.epoch ?? 0 },
-      });
+      throw new RetraceError(
+        'EPOCH_FENCED',
+        `group ${this.#options.groupName}: records of epoch ${epoch} are refused`,
+        {
+          details: { epoch: this.#holder?.epoch ?? 0 },
+        },
+      );
     }
     const next = this.#assigned.epoch === epoch ? this.#assigned.n + 1 : 1;
     if (first.n > next) {
-      throw new RetraceError('RECORD_HOLE', `record ${first.n} came where ${next} was due`);
+      throw new RetraceError(
+        'RECORD_HOLE',
+        `group ${this.#options.groupName}: record ${first.n} came where ${next} was due`,
+      );
     }
     const known = Math.min(records.length, next - first.n);
     const fresh = known === 0 ? records : records.slice(known);

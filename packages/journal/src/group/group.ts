@@ -65,6 +65,13 @@ export class Group {
     return this.history.epochs.last?.cleanStop ?? false;
   }
 
+  /** Records of its newest epoch were stored and are lost: its volumes need a new copy. */
+  get hasLostRecords(): boolean {
+    const run = this.history.epochs.last;
+    if (run === undefined) return false;
+    return run.firstN > 1 || this.history.holes.some((hole) => hole.toSeq >= run.firstSeq);
+  }
+
   /** A bookmark by its name, undefined when there is none. */
   bookmark(name: string): Bookmark | undefined {
     return this.history.bookmarks.get(name);

@@ -68,5 +68,8 @@ const consistentVolumes = (
   });
   if (consistent.length > 0) return consistent.map((volume) => volume.id);
   if (refusal instanceof RetraceError) throw refusal;
-  throw new RetraceError('INSTANT_IN_GAP', `no volume of group ${group.name} is consistent there`);
+  throw new RetraceError(
+    'INSTANT_IN_GAP',
+    `no volume of group ${group.name} is consistent there; see retrace timeline VOLUME`,
+  );
 };

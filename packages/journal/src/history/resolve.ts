@@ -98,7 +98,7 @@ const locate = (context: ResolveContext, instant: Instant): Candidate => {
       return { seq: latestSeq(context, instant), askedUs: undefined };
     case 'seq':
       if (instant.seq > history.lastSeq) {
-        throw refuse(context, 'INSTANT_IN_FUTURE', instant, 'the newest is named', {
+        throw refuse(context, 'INSTANT_IN_FUTURE', instant, 'it is after the newest', {
           before: lastPlace(context, history.lastSeq),
         });
       }
@@ -169,7 +169,7 @@ const checkStandstill = (context: ResolveContext, instant: Instant, timeUs: numb
 const locateArrival = (context: ResolveContext, instant: Instant, timeUs: number): Candidate => {
   if (timeUs >= context.nowUs) {
     const before = lastPlace(context, context.history.lastSeq);
-    throw refuse(context, 'INSTANT_IN_FUTURE', instant, 'the newest is named', { before });
+    throw refuse(context, 'INSTANT_IN_FUTURE', instant, 'it is after the newest', { before });
   }
   const seq = context.history.lastSeqAtArrival(timeUs);
   if (seq < 1) {

@@ -54,7 +54,11 @@ export const openDataDirectory = async (options: DataDirectoryOptions): Promise<
     await refuseForeign(storage);
     lock = await storage.lock(LOCK_FILE);
     if (lock === undefined) {
-      throw new RetraceError('DATA_DIR_LOCKED', `another process uses ${storage.name}`);
+      throw new RetraceError(
+        'DATA_DIR_LOCKED',
+        `another process uses ${storage.name}: a running server? Stop it first, or ask it (leave ` +
+          'out --data)',
+      );
     }
     const { format, problems } = await readOrCreate(options);
     return { serverUuid: format.serverUuid, problems, release: () => lock!.release() };

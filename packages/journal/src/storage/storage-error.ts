@@ -11,6 +11,14 @@ export const rootErrorCode = (error: unknown): string | undefined => {
   return undefined;
 };
 
+/** LevelDB tells a full disk by its text only. */
+const saysFull = (error: unknown): boolean => {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if (/No space left|Disk quota exceeded/.test(at.message)) return true;
+  }
+  return false;
+};
+
 /**
  * A failure of the storage as what the journal throws: DISK_FULL or STORAGE_FAILED, the cause kept.
  * @param what - what was being done, to which file
@@ -18,7 +26,7 @@ export const rootErrorCode = (error: unknown): string | undefined => {
 export const storageError = (error: unknown, what: string): RetraceError => {
   if (error instanceof RetraceError) return error;
   const code = rootErrorCode(error);
-  if (code !== undefined && FULL.has(code)) {
+  if (code === undefined ? saysFull(error) : FULL.has(code)) {
     return new RetraceError('DISK_FULL', `${what}: no space is left; free some`, { cause: error });
   }
   const why = error instanceof Error ? error.message : String(error);

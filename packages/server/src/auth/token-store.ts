@@ -95,7 +95,10 @@ export class TokenStore {
       throw new RetraceError('NAME_INVALID', `"${machine}" is not a machine name`);
     }
     if (this.#tokens.size >= this.#options.tokensMax) {
-      throw new RetraceError('CONFIG_INVALID', `there are ${this.#tokens.size} tokens already`);
+      throw new RetraceError(
+        'CONFIG_INVALID',
+        `there are ${this.#tokens.size} tokens, revoked ones counted, and that is the limit`,
+      );
     }
     const text = newTokenText();
     const token: StoredToken = {
@@ -152,7 +155,10 @@ export class TokenStore {
     const text = bearer === undefined ? undefined : parseToken(bearer);
     const token = text === undefined ? undefined : this.#tokens.get(text.id);
     if (text === undefined || token === undefined || !isSecret(text.secret, token.hash)) {
-      throw new RetraceError('TOKEN_INVALID', 'this server knows no such token');
+      throw new RetraceError(
+        'TOKEN_INVALID',
+        'this server knows no such token: make one with retrace token create',
+      );
     }
     if (token.revokedUs !== undefined) {
       const when = formatTime(token.revokedUs);

@@ -34,7 +34,12 @@ export class BookmarkRequests {
     return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(request);
-        reject(new RetraceError('AGENT_AWAY', `the agent did not answer within ${timeoutMs} ms`));
+        reject(
+          new RetraceError(
+            'AGENT_AWAY',
+            `the agent did not answer within ${timeoutMs} ms; the bookmark may still appear`,
+          ),
+        );
       }, timeoutMs);
       this.#pending.set(request, {
         name,

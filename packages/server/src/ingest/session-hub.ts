@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Hello, RetraceError } from '@retrace/core';
+import { type Hello, RetraceError, toRetraceError } from '@retrace/core';
 import type { Caller } from '../auth/roles.js';
 import type { TokenListener } from '../auth/token-store.js';
 import { formatHostPort } from '../listen/address.js';
@@ -69,7 +69,12 @@ export class SessionHub implements TokenListener {
     if (session === undefined) {
       throw new RetraceError('AGENT_AWAY', `the agent of group ${group} is not connected`);
     }
-    await session.bookmark(name);
+    try {
+      await session.bookmark(name);
+    } catch (error) {
+      const { code, message, details } = toRetraceError(error);
+      throw new RetraceError(code, `group ${group}: ${message}`, { details, cause: error });
+    }
   }
 
   tokenRevoked(id: string): void {

@@ -50,8 +50,8 @@ export const requireLocal = (address: ListenAddress, what: string): void => {
   throw new RetraceError(
     'LISTEN_REFUSED',
     `${what} may not listen on ${address.host}: this version has no TLS, so it listens on ` +
-      'loopback (127.0.0.1, ::1) or a unix socket only; reach it from elsewhere through an SSH ' +
-      'tunnel or a TLS proxy on this machine',
+      `loopback (127.0.0.1, ::1)${what === 'NBD' ? ' or a unix socket' : ''} only; reach it ` +
+      'from elsewhere through an SSH tunnel or a TLS proxy on this machine',
   );
 };
 

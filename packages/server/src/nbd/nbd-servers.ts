@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { RetraceError } from '@retrace/core';
 import { NbdError, type NbdExportProvider, NbdServer, type NbdServerEvent } from '@retrace/nbd';
 import type { Logger } from 'pino';
@@ -29,6 +30,8 @@ export class NbdServers {
     try {
       for (const address of addresses) {
         servers.push(await NbdServer.listen({ address, provider, onEvent }));
+        // NBD takes no tokens in this version: who may open the socket may read every instant.
+        if ('path' in address) await chmod(address.path, 0o600);
       }
     } catch (error) {
       await Promise.all(servers.map((server) => server.close()));

@@ -121,6 +121,8 @@ export class FakeGroup implements GroupPort {
     return mark === undefined ? undefined : { seq: mark.n, timeUs: mark.timeUs };
   }
 
+  readonly hasLostRecords = false;
+
   get cleanlyStopped(): boolean {
     const last = this.stream.records.at(-1);
     return last !== undefined && isMark(last, 'clean-stop');
