@@ -18,4 +18,6 @@ export { LOG_LIMITS, type LogLimits } from './log/limits.js';
 export type { CommitMeasure } from './log/log-stats.js';
 export type { Damage } from './storage/damage.js';
 export { type Logger, silentLogger } from './storage/logger.js';
+export type { InspectedPart } from './verify/inspect.js';
+export { inspectPath } from './verify/inspect-path.js';
 export type { View, ViewExtent } from './view/view.js';

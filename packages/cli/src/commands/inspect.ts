@@ -12,9 +12,12 @@ const shown = (value: unknown): string =>
 const run = async (file: string, options: CommonOptions, io: Io): Promise<void> => {
   const facts = await inspectFile(file);
   const out = new Output(io, options.json === true);
-  await out.result(facts, () =>
-    formatFacts(Object.entries(facts).map(([name, value]) => [name, shown(value)])),
-  );
+  await out.result(facts, () => {
+    const { parts, ...others } = facts;
+    const text = formatFacts(Object.entries(others).map(([name, value]) => [name, shown(value)]));
+    const lines = Array.isArray(parts) ? parts.map((part) => `\n${JSON.stringify(part)}`) : [];
+    return `${text}${lines.join('')}`;
+  });
 };
 
 /** `retrace inspect`: what a stored file is. */
@@ -23,8 +26,9 @@ export const inspectCommand = (io: Io): Command =>
     usage: 'inspect <file>',
     summary: 'Say what a file of a data directory or state folder is, and what stands in it.',
     examples: [
-      ['retrace inspect /var/lib/retrace/FORMAT', 'version and identity of a data directory'],
-      ['retrace inspect /var/lib/retrace-agent/agent.json', "an agent's state"],
+      ['retrace inspect /var/lib/retrace/format', 'version and identity of a data directory'],
+      ['retrace inspect /var/lib/retrace/catalog', 'every entry of the catalog'],
+      ['retrace inspect /var/lib/retrace-agent/identity', "an agent's identity"],
     ],
     notes: 'Reads only; the server or agent may be running.',
   }).action((file: string, options: CommonOptions) => run(file, options, io));

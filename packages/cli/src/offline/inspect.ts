@@ -43,6 +43,34 @@ export const inspectSealed = (bytes: Buffer): JsonMap | undefined => {
   };
 };
 
+/** Pieces shown; the rest is counted. */
+const PARTS_MAX = 1000;
+
+const KINDS: Readonly<Record<string, string>> = {
+  'format-file': 'the format file of a data directory',
+  'payload-header': 'the payload file of a log segment',
+  chunk: 'the entries of a log segment (LevelDB)',
+  'catalog-version': 'the catalog of a data directory (LevelDB)',
+  'catalog-change': 'the catalog of a data directory (LevelDB)',
+};
+
+/** What the journal can say of a file or database of a data directory; undefined for others. */
+const inspectStored = async (path: string, isDatabase: boolean): Promise<JsonMap | undefined> => {
+  const { inspectPath } = await import('@retrace/journal');
+  const parts: JsonMap[] = [];
+  let kind: string | undefined;
+  let count = 0;
+  let damagedParts = 0;
+  for await (const { at, what, fields } of inspectPath(path, isDatabase)) {
+    kind ??= KINDS[what];
+    count += 1;
+    if (what === 'damaged') damagedParts += 1;
+    if (parts.length < PARTS_MAX) parts.push({ at, what, ...fields });
+  }
+  if (kind === undefined) return undefined;
+  return { kind, partCount: count, damagedParts, parts };
+};
+
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
@@ -50,7 +78,9 @@ const isThere = (path: string): Promise<boolean> =>
   );
 
 const inspectFolder = async (path: string): Promise<JsonMap> => {
-  if (await isThere(join(path, 'CURRENT'))) return { kind: 'a LevelDB database' };
+  if (await isThere(join(path, 'CURRENT'))) {
+    return (await inspectStored(path, true)) ?? { kind: 'a LevelDB database without entries' };
+  }
   if (await isThere(join(path, 'log'))) return { kind: 'a data directory of a journal server' };
   if (await isThere(join(path, 'identity'))) return { kind: 'a state folder of an agent' };
   return { kind: 'a folder of no kind known to retrace' };
@@ -68,6 +98,6 @@ export const inspectFile = async (given: string): Promise<JsonMap> => {
   if (found.isDirectory()) return { path, ...(await inspectFolder(path)) };
   const bytes = await readHead(path);
   const facts = { path, sizeBytes: found.size, modified: found.mtime.toISOString() };
-  const known = inspectSealed(bytes);
+  const known = inspectSealed(bytes) ?? (await inspectStored(path, false));
   return { ...facts, ...(known ?? { kind: `${basename(path)}: of no kind known to retrace` }) };
 };

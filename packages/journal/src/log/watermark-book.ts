@@ -44,7 +44,7 @@ export class WatermarkBook {
     }
   }
 
-  /** A commit failed: a watermark may speak of records that are not there. The agents repeat them. */
+  /** A commit failed: they may speak of records that are not there. The agents repeat them. */
   dropPending(): void {
     this.#pending.clear();
   }

@@ -9,7 +9,7 @@ type Change = (names: Map<string, MemoryNode>) => void;
 /** A directory's names: as programs see them, and as a power cut would leave them. */
 export class MemoryDirectory {
   readonly live = new Map<string, MemoryNode>();
-  #durable = new Map<string, MemoryNode>();
+  readonly #durable = new Map<string, MemoryNode>();
   #pending: Change[] = [];
 
   change(change: Change): void {

@@ -35,7 +35,12 @@ export class MemoryStorage implements Storage {
     this.keysWrittenTwice = keysWrittenTwice;
   }
 
-  /** What the next start finds. */
+  /** What the next start finds after the process was killed: the page cache is still there. */
+  afterKill(): MemoryStorage {
+    return new MemoryStorage(this.#chance, this.#root, this.keysWrittenTwice);
+  }
+
+  /** What the next start finds after a power cut. */
   afterCrash(): MemoryStorage {
     const root = this.#root.afterCrash(this.#chance);
     return new MemoryStorage(this.#chance, root, this.keysWrittenTwice);
