@@ -8,7 +8,7 @@ const FUNCTION_LINES_MAX = 70;
 const LINE_COLUMNS_MAX = 100;
 
 /** A test's body may be long: it is read from top to bottom, once. */
-const TEST_FUNCTIONS = /^(describe|it|test|suite)\b/;
+const TEST_FUNCTIONS = /^(describe(With)?|it|test|suite)\b/;
 
 /** Files, functions and lines that are longer than a reader can take in. */
 export function checkSizes(files: readonly SourceFile[]): Finding[] {

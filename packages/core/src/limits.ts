@@ -1,7 +1,7 @@
 /**
- * Every limit of Retrace's formats and protocol, in one place, with its unit at the end of the name.
- * All bounds are inclusive. A package's own tunable limits (queue sizes, time-outs) stand in that
- * package's `limits.ts`.
+ * Every limit of Retrace's formats and protocol, in one place, with its unit at the end of the
+ * name. All bounds are inclusive. A package's own tunable limits (queue sizes, time-outs) stand in
+ * that package's `limits.ts`.
  */
 export const LIMITS = {
   /** Largest count, offset, time or number that can be exact in a JavaScript number. */

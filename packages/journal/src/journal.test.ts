@@ -112,7 +112,7 @@ describe('Journal', () => {
     );
   }, 120_000);
 
-  it('takes what is sent again for what it is, and refuses other contents under its number', async () => {
+  it('takes what is sent again for what it is, and refuses other contents', async () => {
     const journal = await openJournal(await newFolder());
     const model = new JournalModel(SIZES);
     await model.connect(journal);

@@ -42,8 +42,8 @@ export interface JournalOptions {
 }
 
 /**
- * A journal in a data directory: every write of every volume, in order, and any instant of them as a
- * view. One process has it open at a time.
+ * A journal in a data directory: every write of every volume, in order, and any instant of them as
+ * a view. One process has it open at a time.
  */
 export class Journal {
   readonly serverUuid: string;
@@ -201,8 +201,8 @@ export class Journal {
   }
 
   /**
-   * Reads all that is stored and checks it, then compares views with plain replay of the log. For one
-   * volume only the comparison is made.
+   * Reads all that is stored and checks it, then compares views with plain replay of the log. For
+   * one volume only the comparison is made.
    * @throws RetraceError VOLUME_UNKNOWN, CHECK_FAILED when it was stopped
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {

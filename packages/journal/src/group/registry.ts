@@ -266,8 +266,8 @@ const checkIdentity = (
   throw new RetraceError(
     'IDENTITY_CONFLICT',
     `${what} ${name} is known here with the identity ${known}, this agent says ${uuid}: another ` +
-      'machine of the same name, or one that lost its state folder; give it another name, or start ' +
-      'its agent with --take-over if it is the right one',
+      'machine of the same name, or one that lost its state folder; give it another name, or ' +
+      'start its agent with --take-over if it is the right one',
     { details: { known, uuid } },
   );
 };

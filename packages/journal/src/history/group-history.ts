@@ -32,8 +32,8 @@ export interface ClockStandstill {
 }
 
 /**
- * What one group did, in the order of seq: times, epochs, watermarks, bookmarks, and for each volume
- * where it is consistent. Built from the records alone, at start and as they are stored.
+ * What one group did, in the order of seq: times, epochs, watermarks, bookmarks, and for each
+ * volume where it is consistent. Built from the records alone, at start and as they are stored.
  */
 export class GroupHistory {
   readonly epochs = new EpochList();

@@ -1,8 +1,8 @@
 import { PagedFloat64 } from '../index/paged-array.js';
 
 /**
- * Numbers that go up in step with seq for long stretches, kept as runs: the lsn of a seq, say, which
- * are consecutive within each commit of a group.
+ * Numbers that go up in step with seq for long stretches, kept as runs: the lsn of a seq, say,
+ * which are consecutive within each commit of a group.
  */
 export class NumberRuns {
   readonly #seqs = new PagedFloat64();

@@ -16,8 +16,8 @@ export interface Resolution extends ResolvedInstant {
 }
 
 /**
- * Resolves an instant of a volume, or of a group as a whole: then the one seq is the same for all its
- * volumes, and those that have no consistent state there are left out by name.
+ * Resolves an instant of a volume, or of a group as a whole: then the one seq is the same for all
+ * its volumes, and those that have no consistent state there are left out by name.
  * @throws RetraceError INSTANT_*
  */
 export const resolveTarget = (

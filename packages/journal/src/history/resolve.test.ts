@@ -7,7 +7,9 @@ const T = Date.UTC(2026, 10, 22, 10, 0, 0) * 1000;
 const at = (us: number): string => new Date((T + us) / 1000).toISOString().replace('Z', 'Z');
 const SECOND = 1e6;
 
-/** seq 1 start, 2 define, 3 sync-begin, 4 write, 5 sync-complete, 6.. writes at +1 s, +2 s, +2 s. */
+/**
+ * seq 1 start, 2 define, 3 sync-begin, 4 write, 5 sync-complete, 6.. writes at +1 s, +2 s, +2 s.
+ */
 const protectedVolume = () =>
   new ScriptedHistory()
     .start(T)

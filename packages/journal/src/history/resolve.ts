@@ -42,8 +42,8 @@ interface Candidate {
 
 /**
  * Resolves an instant to the seq whose prefix it is.
- * @throws RetraceError INSTANT_* (see the table of errors), with `before` and `after` in its details
- *   where there are such neighbours
+ * @throws RetraceError INSTANT_* (see the table of errors), with `before` and `after` in its
+ * details   where there are such neighbours
  */
 export const resolveInstant = (
   context: ResolveContext,

@@ -29,7 +29,9 @@ export interface VolumeSize {
   readonly sizeBytes: number;
 }
 
-/** Where one volume is consistent, and how large it was. Fed with the marks of its group in order. */
+/**
+ * Where one volume is consistent, and how large it was. Fed with the marks of its group in order.
+ */
 export class VolumeHistory {
   readonly ranges: ConsistentRange[] = [];
   readonly gaps: Gap[] = [];

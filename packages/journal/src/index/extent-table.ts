@@ -1,7 +1,9 @@
 import type { RecordKind } from '@retrace/core';
 import { PagedFloat64, PagedUint32 } from './paged-array.js';
 
-/** What the index keeps of one content record: all that a read needs, so that it asks no database. */
+/**
+ * What the index keeps of one content record: all that a read needs, so that it asks no database.
+ */
 export interface Extent {
   readonly seq: number;
   /** Write, zero or trim. */

@@ -27,8 +27,8 @@ export interface RangeBudget {
 
 /**
  * Finds, for any block of any volume at any seq, the content record that holds it. Ranges stay
- * ranges: each record is filed under the few aligned regions that make it up (dyadic.ts), each region
- * has its chain of versions, and the newest version over the region levels of a block wins.
+ * ranges: each record is filed under the few aligned regions that make it up (dyadic.ts), each
+ * region has its chain of versions, and the newest version over the region levels of a block wins.
  */
 export class HotIndex {
   readonly extents = new ExtentTable();
@@ -70,8 +70,8 @@ export class HotIndex {
   }
 
   /**
-   * What [start, start + blocks) reads as at `seq`, as consecutive pieces from `start`. Stops early,
-   * at least one piece long, when the budget is used up.
+   * What [start, start + blocks) reads as at `seq`, as consecutive pieces from `start`. Stops
+   * early, at least one piece long, when the budget is used up.
    */
   pieces(
     volumeId: number,

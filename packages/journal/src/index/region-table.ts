@@ -20,8 +20,8 @@ const mix = (low: number, high: number): number => {
 
 /**
  * A hash table from 64-bit keys (two unsigned 32-bit halves) to an unsigned 32-bit value, by linear
- * hashing (W. Litwin, VLDB 1980): it grows by splitting one bucket at a time, so that no insert ever
- * waits for the whole table to be rebuilt. Nothing is ever removed.
+ * hashing (W. Litwin, VLDB 1980): it grows by splitting one bucket at a time, so that no insert
+ * ever waits for the whole table to be rebuilt. Nothing is ever removed.
  */
 export class RegionTable {
   readonly #buckets = new PagedUint32();

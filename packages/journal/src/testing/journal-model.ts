@@ -52,8 +52,8 @@ export const definitionsOf = (sizes: readonly number[]): VolumeDefinition[] =>
   }));
 
 /**
- * An agent in small and, beside it, the naive truth: the bytes of every volume after every seq. Drives
- * a journal through `GroupStream` as the server does.
+ * An agent in small and, beside it, the naive truth: the bytes of every volume after every seq.
+ * Drives a journal through `GroupStream` as the server does.
  */
 export class JournalModel {
   readonly definitions: readonly VolumeDefinition[];

@@ -100,7 +100,9 @@ const flip = (bytes: Buffer, at: number): void => {
 };
 
 for (const clean of [true, false]) {
-  describe(`after ${clean ? 'a clean stop' : 'a kill'}, one flipped bit`, { timeout: 120_000 }, () => {
+  describe(`after ${clean ? 'a clean stop' : 'a kill'}, one flipped bit`, {
+    timeout: 120_000,
+  }, () => {
     it('in any byte of the payload files is named, and costs one record at most', async () => {
       const stored = await makeLog(clean);
       expect(stored.segments.length).toBeGreaterThan(1);

@@ -19,8 +19,8 @@ export interface ReplayShape {
 }
 
 /**
- * The slow, obviously correct way to a view: every record of the volume, from the first to `seq`, one
- * after the other, later ones over earlier ones. Used to check the index. Memory grows with the
+ * The slow, obviously correct way to a view: every record of the volume, from the first to `seq`,
+ * one after the other, later ones over earlier ones. Used to check the index. Memory grows with the
  * blocks ever written.
  */
 export const replay = async (

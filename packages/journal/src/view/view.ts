@@ -140,8 +140,8 @@ export class IndexView implements View {
     const byte = block * this.blockBytes;
     const error = new RetraceError(
       'CORRUPTION',
-      `${volumeName}: bytes at ${byte}, written at seq:${seq}, are damaged in the payload file of ` +
-        `segment ${segment} at byte ${position}; instants before seq:${seq} do not need them`,
+      `${volumeName}: bytes at ${byte}, written at seq:${seq}, are damaged in the payload file ` +
+        `of segment ${segment} at byte ${position}; instants before seq:${seq} do not need them`,
       { details: { volume: volumeName, seq, offset: byte, segment, position } },
     );
     onDamage(error);

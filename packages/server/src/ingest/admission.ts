@@ -91,7 +91,8 @@ export const takeGroup = async (
     group,
     volumeIds,
     before,
-    // Records that were stored and are lost make every view of the group suspect until it is copied.
+    // Records that were stored and are lost make every view of the group suspect until it is
+    // copied.
     acknowledgedLoss:
       comparePositions(hello.acknowledged, stream.stored) > 0 || group.hasLostRecords,
   };
