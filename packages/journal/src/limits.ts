@@ -14,6 +14,6 @@ export interface JournalLimits {
 export const JOURNAL_LIMITS: JournalLimits = {
   indexExtentsMax: 32_000_000,
   volumesMax: 131_071,
-  extentsLookupsMax: 65_536,
+  extentsLookupsMax: 16_384,
   extentsPerAnswerMax: 16_384,
 };

@@ -142,7 +142,7 @@ export interface ViewPort {
   readonly sizeBytes: number;
   readonly blockBytes: number;
   read(offset: number, target: Buffer): undefined | Promise<void>;
-  extents(offset: number, length: number): readonly ViewExtent[];
+  extents(offset: number, length: number, countMax?: number): readonly ViewExtent[];
   close(): void;
 }
 

@@ -16,7 +16,7 @@ import {
 } from './catalog-codec.js';
 import { type CatalogState, currentVersion, setCurrent } from './catalog-state.js';
 import { CATALOG_DIRECTORY, loadCatalog } from './load-catalog.js';
-import { openCatalogDatabase } from './open-database.js';
+import { openCatalogDatabase, reopenCatalogDatabase } from './open-database.js';
 
 /** What one entry is to say; `value` undefined removes it. */
 export interface CatalogChange {
@@ -176,7 +176,7 @@ export class Catalog {
    */
   async #recover(): Promise<void> {
     await this.#database.close().catch(() => {});
-    const { database } = await openCatalogDatabase(this.#storage);
+    const database = await reopenCatalogDatabase(this.#storage);
     this.#database = database;
     const before = this.#state;
     const found = await loadCatalog(database);

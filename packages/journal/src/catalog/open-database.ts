@@ -1,7 +1,6 @@
 import { type Damage, damage } from '../storage/damage.js';
 import type { Database } from '../storage/database.js';
 import type { Storage } from '../storage/storage.js';
-import { isPassing } from '../storage/storage-error.js';
 import { CATALOG_DIRECTORY } from './load-catalog.js';
 
 const WRITE_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -15,6 +14,20 @@ export const createCatalogDatabase = async (storage: Storage): Promise<Database>
   await storage.syncDirectory('');
   return database;
 };
+
+/** What LevelDB says of files that are damaged or missing, as opposed to unreadable just now. */
+const DAMAGED = /Corruption|No such file|does not exist|Invalid argument/;
+
+const isDamaged = (error: unknown): boolean => {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if (DAMAGED.test(at.message)) return true;
+  }
+  return false;
+};
+
+/** Opens the catalog that was open before; whatever goes wrong, it stays where it is. */
+export const reopenCatalogDatabase = (storage: Storage): Promise<Database> =>
+  storage.openDatabase(CATALOG_DIRECTORY, options(false));
 
 const isQuarantine = (name: string): boolean => name.startsWith(`${CATALOG_DIRECTORY}.damaged-`);
 
@@ -45,10 +58,10 @@ export const openCatalogDatabase = async (
     return { database: await createCatalogDatabase(storage), problems: [problem] };
   }
   try {
-    const database = await storage.openDatabase(CATALOG_DIRECTORY, options(false));
+    const database = await reopenCatalogDatabase(storage);
     return { database, problems: await quarantined(storage) };
   } catch (error) {
-    if (isPassing(error)) throw error;
+    if (!isDamaged(error)) throw error;
     const aside = await quarantineName(storage);
     await storage.rename(CATALOG_DIRECTORY, aside);
     const why = error instanceof Error && error.cause instanceof Error ? error.cause : error;

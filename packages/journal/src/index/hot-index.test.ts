@@ -105,6 +105,26 @@ describe('HotIndex', () => {
     expect(pieces.map((piece) => piece.startBlock)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
+  it('finds runs of data one by one at the cost of each, however fragmented', () => {
+    const blocks = 100_000;
+    const index = new HotIndex();
+    for (let i = 0; i < blocks; i++) {
+      // Pairs of written blocks, then pairs of trimmed ones.
+      const kind = i % 4 < 2 ? RECORD_KIND.write : RECORD_KIND.trim;
+      const extent = { seq: i + 1, kind, startBlock: i, blocks: 1, segment: 1 };
+      index.add(1, { ...extent, position: 0, payloadBytes: 4096 }, NO_CHECKSUMS, 4096);
+    }
+    let lookups = 0;
+    for (let at = 0; at < blocks; ) {
+      const budget = { lookups: 1e9, piecesMax: 1 };
+      const [run] = index.dataRuns(1, blocks, at, blocks - at, budget);
+      expect(run).toEqual({ startBlock: at, blocks: 2, extent: at % 4 === 0 ? 1 : 0 });
+      lookups += 1e9 - budget.lookups;
+      at += run!.blocks;
+    }
+    expect(lookups / blocks).toBeLessThan(20);
+  });
+
   it('keeps an extent of more blocks than 32 bits can count', () => {
     const index = fill([{ volumeId: 1, start: 3, blocks: 2 ** 40 }]);
     for (const block of [3, 2 ** 39, 2 ** 40 + 2]) expect(index.extentAt(1, 1, block)).not.toBe(0);

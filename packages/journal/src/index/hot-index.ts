@@ -1,4 +1,4 @@
-import { assert, changesContent } from '@retrace/core';
+import { assert, changesContent, RECORD_KIND } from '@retrace/core';
 import { forEachRegion, LEVEL_MAX, regionBlocks } from './dyadic.js';
 import { type Extent, ExtentTable } from './extent-table.js';
 import { RegionTable } from './region-table.js';
@@ -80,10 +80,37 @@ export class HotIndex {
     blocks: number,
     budget: RangeBudget,
   ): Piece[] {
+    return this.#collect(volumeId, seq, start, blocks, budget, (extent) => extent);
+  }
+
+  /**
+   * The same by what is data and what reads as zeros: `extent` is 1 for a run of written blocks, 0
+   * for one that was never written, or zeroed or trimmed since.
+   */
+  dataRuns(
+    volumeId: number,
+    seq: number,
+    start: number,
+    blocks: number,
+    budget: RangeBudget,
+  ): Piece[] {
+    return this.#collect(volumeId, seq, start, blocks, budget, (extent) =>
+      extent !== 0 && this.extents.kind(extent) === RECORD_KIND.write ? 1 : 0,
+    );
+  }
+
+  #collect(
+    volumeId: number,
+    seq: number,
+    start: number,
+    blocks: number,
+    budget: RangeBudget,
+    name: (extent: number) => number,
+  ): Piece[] {
     const out: Piece[] = [];
     const levels = this.#levels.get(volumeId)?.descent;
     if (levels === undefined) return [{ startBlock: start, blocks, extent: 0 }];
-    this.#descend({ volumeId, seq, levels, budget, out }, 0, start, start + blocks, 0);
+    this.#descend({ volumeId, seq, levels, budget, name, out }, 0, start, start + blocks, 0);
     return out;
   }
 
@@ -181,17 +208,20 @@ interface RangeQuery {
   readonly seq: number;
   readonly levels: readonly number[];
   readonly budget: RangeBudget;
+  /** What a piece is called; neighbours of one name are one piece. */
+  readonly name: (extent: number) => number;
   readonly out: Piece[];
 }
 
 /** Adds a run, joined to the one before where it continues it; false when the budget is used up. */
 const emit = (query: RangeQuery, start: number, end: number, extent: number): boolean => {
   const last = query.out.at(-1);
-  if (last !== undefined && last.extent === extent) {
+  const name = query.name(extent);
+  if (last !== undefined && last.extent === name) {
     last.blocks += end - start;
   } else {
     if (query.out.length >= query.budget.piecesMax) return false;
-    query.out.push({ startBlock: start, blocks: end - start, extent });
+    query.out.push({ startBlock: start, blocks: end - start, extent: name });
   }
   return query.budget.lookups > 0;
 };

@@ -102,6 +102,8 @@ const runWithCrashes = async (seed: number, step: number, lie?: FaultPlan): Prom
   }
 };
 
+const ROUNDS = Number(process.env.RETRACE_TEST_ROUNDS ?? 60);
+
 /** Thousands of small runs: quick alone, slow where everything else runs at once. */
 const TIMEOUT_MS = 120_000;
 
@@ -117,7 +119,7 @@ describe('a log on a storage that forgets', { timeout: TIMEOUT_MS }, () => {
   it('keeps it for random seeds', async () => {
     const seed = Math.floor(Math.random() * 1e6);
     const steps = await countSteps(seed);
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       await runWithCrashes(seed, 1 + ((round * 7) % steps));
     }
   });

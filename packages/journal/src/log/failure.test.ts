@@ -152,6 +152,8 @@ describe('a change of segments that fails', () => {
   });
 });
 
+const ROUNDS = Number(process.env.RETRACE_TEST_ROUNDS ?? 100);
+
 /** Appends while accesses fail at random; after a failure numbers go on behind what is stored. */
 const workWithErrors = async (open: OpenLog, chance: Chance, maker: RecordMaker) => {
   for (let round = 0; round < 12; round++) {
@@ -168,7 +170,7 @@ const workWithErrors = async (open: OpenLog, chance: Chance, maker: RecordMaker)
 describe('a log whose storage fails at random', { timeout: 120_000 }, () => {
   it('has after a crash what it had stored, and no lsn twice', async () => {
     const base = Math.floor(Math.random() * 1e6);
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const seed = base + round;
       const chance = new Chance(seed);
       const storage = new MemoryStorage(chance);

@@ -38,6 +38,8 @@ export class SegmentChain {
   #currentFirstCommit = 0;
   #currentSinceUs = 0;
   #ahead: Promise<SegmentWriter | undefined> | undefined;
+  /** A change of the catalog that failed, and may be in it after all, names the one ahead. */
+  #aheadMayBeNamed = false;
   #background: Promise<void> = Promise.resolve();
 
   constructor(options: SegmentChainOptions) {
@@ -60,8 +62,10 @@ export class SegmentChain {
       // must not grow. (A full segment stays full, but a smaller commit might have found room.)
       current?.abandon();
       this.#ahead = Promise.resolve(next);
+      this.#aheadMayBeNamed = true;
       throw error;
     }
+    this.#aheadMayBeNamed = false;
     this.#ahead = this.#createAhead();
     return next;
   }
@@ -155,7 +159,8 @@ export class SegmentChain {
       this.#inBackground(`removing the unused segment ${ahead.segment}`, async () => {
         await ahead.closeFile();
         await ahead.database.close();
-        await storage.remove(segmentDirectory(ahead.segment));
+        // Else the next start would miss a directory that the catalog knows.
+        if (!this.#aheadMayBeNamed) await storage.remove(segmentDirectory(ahead.segment));
       });
     }
     await this.#background;

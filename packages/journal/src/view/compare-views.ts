@@ -33,7 +33,7 @@ export const compareViews = async (
     if (options.signal?.aborted === true) {
       throw new RetraceError('CHECK_FAILED', 'the check was stopped before its end');
     }
-    const first = a.extents(at, a.sizeBytes - at)[0]!;
+    const first = a.extents(at, a.sizeBytes - at, 1)[0]!;
     const hole = first.hole ? Math.min(first.length, holeBytes(b, at, first.length)) : 0;
     const length = hole > 0 ? hole : Math.min(first.length, READ_BYTES);
     const different = hole > 0 ? undefined : await compareBytes(a, b, at, length);
@@ -47,7 +47,7 @@ export const compareViews = async (
 /** Bytes from `offset` that are a hole in the view as well, 0 when they are data. */
 const holeBytes = (view: View, offset: number, length: number): number => {
   // A replayed view finds its extents block by block: it is asked for a bounded piece.
-  const extent = view.extents(offset, Math.min(length, 1 << 28))[0]!;
+  const extent = view.extents(offset, Math.min(length, 1 << 28), 1)[0]!;
   return extent.hole ? extent.length : 0;
 };
 

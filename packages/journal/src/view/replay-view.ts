@@ -101,7 +101,11 @@ class ReplayView implements View {
     );
   }
 
-  extents(offset: number, length: number): ViewExtent[] {
+  extents(
+    offset: number,
+    length: number,
+    countMax: number = Number.POSITIVE_INFINITY,
+  ): ViewExtent[] {
     if (this.#blocks.size === 0) return [{ length, hole: true, zero: true }];
     const out: { length: number; hole: boolean; zero: boolean }[] = [];
     const { blockBytes } = this;
@@ -112,6 +116,7 @@ class ReplayView implements View {
       const hole = !this.#blocks.has(block);
       const last = out.at(-1);
       if (last !== undefined && last.hole === hole) last.length += to - at;
+      else if (out.length >= countMax) break;
       else out.push({ length: to - at, hole, zero: hole });
       at = to;
     }

@@ -20,8 +20,11 @@ export interface View {
    * @throws RetraceError CORRUPTION, naming the place; STORAGE_FAILED
    */
   read(offset: number, target: Buffer): undefined | Promise<void>;
-  /** Data and holes from `offset`, consecutive; may stop before `length`, after at least one. */
-  extents(offset: number, length: number): ViewExtent[];
+  /**
+   * Data and holes from `offset`, consecutive; may stop before `length`, after at least one.
+   * @param countMax - no more than these are wanted
+   */
+  extents(offset: number, length: number, countMax?: number): ViewExtent[];
   close(): void;
 }
 
@@ -148,25 +151,25 @@ export class IndexView implements View {
     throw error;
   }
 
-  extents(offset: number, length: number): ViewExtent[] {
+  extents(
+    offset: number,
+    length: number,
+    countMax: number = Number.POSITIVE_INFINITY,
+  ): ViewExtent[] {
     const { blockBytes } = this;
-    const { limits, index } = this.#options;
+    const { limits, index, volumeId, seq } = this.#options;
     const startBlock = Math.floor(offset / blockBytes);
-    const endBlock = Math.ceil((offset + length) / blockBytes);
+    const blocks = Math.ceil((offset + length) / blockBytes) - startBlock;
     const budget = {
       lookups: limits.extentsLookupsMax,
-      piecesMax: limits.extentsPerAnswerMax,
+      piecesMax: Math.min(countMax, limits.extentsPerAnswerMax),
     };
-    const out: { length: number; hole: boolean; zero: boolean }[] = [];
-    for (const piece of this.#pieces(startBlock, endBlock - startBlock, budget)) {
-      const from = Math.max(offset, piece.startBlock * blockBytes);
-      const to = Math.min(offset + length, (piece.startBlock + piece.blocks) * blockBytes);
-      const hole = piece.extent === 0 || index.extents.kind(piece.extent) !== RECORD_KIND.write;
-      const last = out.at(-1);
-      if (last !== undefined && last.hole === hole) last.length += to - from;
-      else out.push({ length: to - from, hole, zero: hole });
-    }
-    return out;
+    return index.dataRuns(volumeId, seq, startBlock, blocks, budget).map((run) => {
+      const from = Math.max(offset, run.startBlock * blockBytes);
+      const to = Math.min(offset + length, (run.startBlock + run.blocks) * blockBytes);
+      const hole = run.extent === 0;
+      return { length: to - from, hole, zero: hole };
+    });
   }
 
   #pieces(startBlock: number, blocks: number, budget = unlimitedBudget()): Piece[] {

@@ -45,9 +45,9 @@ export class ViewExport implements NbdExport {
     }
   }
 
-  extents(offset: number, length: number): readonly NbdExtent[] {
+  extents(offset: number, length: number, countMax: number): readonly NbdExtent[] {
     try {
-      return this.#view.extents(offset, length);
+      return this.#view.extents(offset, length, countMax);
     } catch (error) {
       throw this.#options.onFailure(error, 'extents');
     }

@@ -132,7 +132,7 @@ export class ScratchOverlay {
   /** False when the view's answer stops short. */
   #extentsBelow(from: number, to: number, countMax: number, out: ViewExtent[]): boolean {
     let at = from;
-    for (const extent of this.#view.extents(from, to - from)) {
+    for (const extent of this.#view.extents(from, to - from, countMax)) {
       if (out.length >= countMax || at >= to) break;
       const length = Math.min(extent.length, to - at);
       out.push({ ...extent, length });
