@@ -60,6 +60,9 @@ const inUse = (path: string, cause?: unknown): RetraceError =>
 const checkedSize = (path: string, fd: number, stats: Stats): number => {
   const bytes = stats.isBlockDevice() ? blockDeviceBytes(fd) : stats.size;
   if (bytes > 0 && bytes <= LIMITS.volumeBytesMax) return bytes;
-  const why = bytes === 0 ? 'is empty' : `has ${bytes} bytes, more than ${LIMITS.volumeBytesMax}`;
+  const why =
+    bytes === 0
+      ? 'is empty: give it its size first (truncate -s 10G)'
+      : `has ${bytes} bytes, more than ${LIMITS.volumeBytesMax}`;
   throw new RetraceError('VOLUME_SIZE', `${path} ${why}`);
 };

@@ -53,7 +53,10 @@ export class StateDir {
         cause,
       });
     }
-    throw new RetraceError('STATE_LOCKED', `another agent uses the state folder ${path}`);
+    throw new RetraceError(
+      'STATE_LOCKED',
+      `another agent uses the state folder ${path}: stop it, or give this one its own --state`,
+    );
   }
 
   /** True when state of an earlier run was there and is lost. */
