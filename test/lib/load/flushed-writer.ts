@@ -25,7 +25,7 @@ export class FlushedWriter {
   readonly points: FlushPoint[] = [];
   #pieces: Piece[] = [];
   /** What the disk holds for certain: all of it flushed. */
-  #image: Buffer;
+  readonly #image: Buffer;
   readonly #client: NbdClient;
   readonly #random: SeededRandom;
   #isKeeping = false;

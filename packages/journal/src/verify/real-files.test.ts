@@ -18,7 +18,7 @@ import { LocalStorage } from '../storage/local-storage.js';
 import { silentLogger } from '../storage/logger.js';
 import { Chance } from '../storage/testing/faults.js';
 import { inspect } from './inspect.js';
-import { verifyDataDirectory } from './verify-data-directory.js';
+import { verifyDataDirectory } from '../testing/verify-data-directory.js';
 
 const LIMITS: Partial<LogLimits> = { segmentRecordsMax: 40, writeBufferBytes: 1024 * 1024 };
 

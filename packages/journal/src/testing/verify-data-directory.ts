@@ -5,7 +5,7 @@ import type { Damage } from '../storage/damage.js';
 import { openDataDirectory } from '../storage/data-directory.js';
 import type { Logger } from '../storage/logger.js';
 import type { Storage } from '../storage/storage.js';
-import { type LogVerification, type VerifyLogOptions, verifyLog } from './verify-log.js';
+import { type LogVerification, type VerifyLogOptions, verifyLog } from '../verify/verify-log.js';
 
 export interface VerifyDataDirectoryOptions extends Omit<VerifyLogOptions, 'serverUuid'> {
   readonly storage: Storage;
