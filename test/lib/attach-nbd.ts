@@ -32,7 +32,10 @@ export async function attachNbd(uri: string, options: AttachOptions = {}): Promi
     ...(options.connections === undefined ? [] : ['-C', String(options.connections)]),
   ];
   const program = spawnProgram({ command: 'nbdfuse', args: [...flags, file, uri] });
+  let isDetached = false;
   const detach = async (): Promise<void> => {
+    if (isDetached) return;
+    isDetached = true;
     if (isMounted(folder, folderDevice))
       await run('fusermount3', ['-u', folder], { accept: 'any' });
     const what = 'nbdfuse to end';

@@ -1,5 +1,6 @@
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseUri } from '@retrace/nbd';
 import { type AgentOptions, type RunningAgent, startAgent, type VolumeOptions } from './agent.js';
 import { type RunningServer, type ServerOptions, startServer } from './server.js';
 import { socketPath, tempDir } from './temp-dir.js';
@@ -69,10 +70,16 @@ function pathOf(volumes: readonly VolumeOptions[], name: string): string {
   return path;
 }
 
-/** Starts a server again where one was: the same folder, the same address for agents. */
+/** Starts a server again where one was: the same folder, the same addresses. */
 export function restartServer(
   old: RunningServer,
-  options: Omit<ServerOptions, 'dataDir' | 'listen'> = {},
+  options: Omit<ServerOptions, 'listen' | 'nbd'> = {},
 ): Promise<RunningServer> {
-  return startServer({ ...options, dataDir: old.dataDir, listen: new URL(old.http).host });
+  const { address } = parseUri(old.nbd);
+  return startServer({
+    dataDir: old.dataDir,
+    ...options,
+    listen: new URL(old.http).host,
+    nbd: 'path' in address ? `unix:${address.path}` : `${address.host}:${address.port}`,
+  });
 }

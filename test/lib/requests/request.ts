@@ -14,24 +14,50 @@ export type Request =
   | { readonly kind: 'zero' | 'trim'; readonly offset: number; readonly length: number }
   | { readonly kind: 'flush' };
 
-/** A request with a range. */
-export type Change = Exclude<Request, { readonly kind: 'flush' }>;
-
-export function isChange(request: Request): request is Change {
-  return request.kind !== 'flush';
+/** Bytes that read back from there afterwards. */
+export interface Effect {
+  readonly offset: number;
+  readonly bytes: Buffer;
 }
 
-/** What reads back in its range afterwards: a trim is made deterministic, it reads as zeros. */
-export function requestBytes(request: Change): Buffer {
-  if (request.kind !== 'write') return Buffer.alloc(request.length);
-  return new SeededRandom(request.content).bytes(request.length);
+const BLOCK_BYTES = 4096;
+
+/** What requests leave on a disk of this size, each by itself. */
+export function effectsOf(requests: readonly Request[], sizeBytes: number): Effect[] {
+  return requests.flatMap((request) => effectOf(request, sizeBytes));
+}
+
+function effectOf(request: Request, sizeBytes: number): readonly Effect[] {
+  switch (request.kind) {
+    case 'write':
+      return [{ offset: request.offset, bytes: contentOf(request.content, request.length) }];
+    case 'zero':
+      return [{ offset: request.offset, bytes: Buffer.alloc(request.length) }];
+    case 'trim':
+      return trimmed(request.offset, request.offset + request.length, sizeBytes);
+    case 'flush':
+      return [];
+  }
+}
+
+/** A trim is made deterministic: whole blocks read as zeros, a block covered in part stays. */
+function trimmed(offset: number, end: number, sizeBytes: number): readonly Effect[] {
+  const from = Math.ceil(offset / BLOCK_BYTES) * BLOCK_BYTES;
+  const to = end === sizeBytes ? end : Math.floor(end / BLOCK_BYTES) * BLOCK_BYTES;
+  return to > from ? [{ offset: from, bytes: Buffer.alloc(to - from) }] : [];
+}
+
+function contentOf(content: number, length: number): Buffer {
+  return new SeededRandom(content).bytes(length);
 }
 
 /** Sends it; resolves when it is answered. */
 export async function send(client: NbdClient, request: Request): Promise<void> {
   switch (request.kind) {
-    case 'write':
-      return client.write(request.offset, requestBytes(request), { fua: request.fua });
+    case 'write': {
+      const { offset, length, content, fua } = request;
+      return client.write(offset, contentOf(content, length), { fua });
+    }
     case 'zero':
       return client.writeZeroes(request.offset, request.length);
     case 'trim':
@@ -41,54 +67,49 @@ export async function send(client: NbdClient, request: Request): Promise<void> {
   }
 }
 
-/** The disk after these requests, one after the other. */
-export function applyAll(disk: Buffer, requests: readonly Request[]): Buffer {
+/** The disk after these effects, one after the other. */
+export function applyAll(disk: Buffer, effects: readonly Effect[]): Buffer {
   const after = Buffer.from(disk);
-  for (const request of requests) {
-    if (isChange(request)) requestBytes(request).copy(after, request.offset);
-  }
+  for (const { offset, bytes } of effects) bytes.copy(after, offset);
   return after;
 }
 
 /**
- * Why a disk cannot have become another by these requests, which were in flight together; undefined
- * when it can: each byte is what some request left there that covers it, or the old one where none
- * does. The order among them is free.
+ * Why a disk cannot have become another by requests with these effects, which were in flight
+ * together; undefined when it can: each byte is what some effect left there that covers it, or the
+ * old one where none does. The order among them is free.
  */
 export function whyNotFinal(
   before: Buffer,
   after: Buffer,
-  requests: readonly Request[],
+  effects: readonly Effect[],
 ): string | undefined {
-  const changes = requests.filter(isChange).map((it) => ({ it, bytes: requestBytes(it) }));
   for (let at = 0; at < before.length; at++) {
-    const covering = changes.filter(({ it }) => covers(it, at));
+    const covering = effects.filter((effect) => covers(effect, at));
     const isKnown =
       covering.length === 0
         ? after[at] === before[at]
-        : covering.some(({ it, bytes }) => bytes[at - it.offset] === after[at]);
+        : covering.some(({ offset, bytes }) => bytes[at - offset] === after[at]);
     if (!isKnown) return `byte ${at} is ${after[at]}, which no request left there`;
   }
   return undefined;
 }
 
-/** Why one record cannot have made this difference; undefined when one request explains it all. */
+/** Why one record cannot have made this difference; undefined when one effect explains it all. */
 export function whyNotOneRecord(
   before: Buffer,
   after: Buffer,
-  requests: readonly Request[],
+  effects: readonly Effect[],
 ): string | undefined {
   const differing: number[] = [];
   for (let at = 0; at < before.length; at++) if (before[at] !== after[at]) differing.push(at);
   if (differing.length === 0) return undefined;
-  const explains = (it: Change): boolean => {
-    const bytes = requestBytes(it);
-    return differing.every((at) => covers(it, at) && bytes[at - it.offset] === after[at]);
-  };
-  if (requests.filter(isChange).some(explains)) return undefined;
+  const explains = (effect: Effect): boolean =>
+    differing.every((at) => covers(effect, at) && effect.bytes[at - effect.offset] === after[at]);
+  if (effects.some(explains)) return undefined;
   return `no single request explains bytes ${differing[0]} to ${differing.at(-1)}`;
 }
 
-function covers({ offset, length }: Change, at: number): boolean {
-  return at >= offset && at < offset + length;
+function covers({ offset, bytes }: Effect, at: number): boolean {
+  return at >= offset && at < offset + bytes.length;
 }
