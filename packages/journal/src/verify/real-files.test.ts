@@ -17,8 +17,8 @@ import { openDataDirectory } from '../storage/data-directory.js';
 import { LocalStorage } from '../storage/local-storage.js';
 import { silentLogger } from '../storage/logger.js';
 import { Chance } from '../storage/testing/faults.js';
-import { inspect } from './inspect.js';
 import { verifyDataDirectory } from '../testing/verify-data-directory.js';
+import { inspect } from './inspect.js';
 
 const LIMITS: Partial<LogLimits> = { segmentRecordsMax: 40, writeBufferBytes: 1024 * 1024 };
 
