@@ -5,7 +5,6 @@ import { copyDir } from '../lib/copy-dir.js';
 import {
   digestExport,
   gapReasons,
-  groupStatus,
   type Protection,
   protect,
   type RunningServer,
@@ -16,6 +15,7 @@ import {
   waitFor,
   waitStored,
 } from '../lib/index.js';
+import { waitDurable } from '../lib/load/durable.js';
 import { FlushedWriter, type Piece, whyNotLeft } from '../lib/load/flushed-writer.js';
 import { openStopped } from '../lib/open-stopped.js';
 
@@ -23,13 +23,7 @@ const DISK = { name: 'root', sizeBytes: 1 << 20 };
 const VOLUME = 'web-01/root';
 const ROUNDS = repetitions(13, 300);
 const DELAY_MS_MAX = 400;
-
-/** In force again: a flush that is answered from now on is stored. */
-function waitDurable(server: RunningServer): Promise<unknown> {
-  const inForce = async (): Promise<boolean> =>
-    (await groupStatus(server, 'web-01')).volumes[0]?.durabilityInForce === 'flush';
-  return waitFor(inForce, { what: 'durability flush in force', timeoutMs: 20_000 });
-}
+const DURABILITY_WAIT_MS = 1900;
 
 /** What a dead server's folder holds, before anybody sends it anything. */
 async function checkFolder(
@@ -60,6 +54,7 @@ describe('a server that is killed at random', () => {
     const random = seededRandom();
     const here = await protect({ disks: [DISK] });
     let { server } = here;
+    let checked = 0;
     const writer = await FlushedWriter.start(
       here.agent.uri('root'),
       Buffer.alloc(DISK.sizeBytes),
@@ -68,13 +63,21 @@ describe('a server that is killed at random', () => {
     const view = (instant: string): string => server.exportUri(`${VOLUME}@${instant}`);
     for (let round = 1; round <= ROUNDS; round++) {
       await waitDurable(server);
-      await waitFor(() => writer.points.length > 0, { what: 'the first flush' });
+      const durableFrom = writer.points.length;
+      await waitFor(() => writer.points.length > durableFrom, { what: 'a flush' });
       await sleep(random.integer(0, DELAY_MS_MAX));
 
       const image = writer.markPieces();
       const answered = writer.points.length - 1;
       await server.program.kill('SIGKILL');
-      await checkFolder(server.dataDir, image, writer.pieces());
+      // A flush that waited for 2 s was answered by the local disk alone.
+      const isDurable = writer.points
+        .slice(durableFrom, answered + 1)
+        .every(({ tookMs }) => tookMs < DURABILITY_WAIT_MS);
+      if (isDurable) {
+        checked++;
+        await checkFolder(server.dataDir, image, writer.pieces());
+      }
       writer.unmarkPieces();
 
       server = await restartServer(server);
@@ -88,6 +91,7 @@ describe('a server that is killed at random', () => {
       await expectUndisturbed(here, server);
     }
     await writer.stop();
+    expect(checked).toBeGreaterThan(ROUNDS / 2);
     // Also what was flushed while no server was there has come to it, with its times.
     await waitStored(server, here.machine, systemClock.nowUs());
     for (let i = 0; i < 60; i++) {
