@@ -63,8 +63,8 @@ export class Catalog {
    */
   static async open(storage: Storage): Promise<Catalog> {
     try {
-      const { database, problems } = await openCatalogDatabase(storage);
-      return new Catalog(storage, database, await loadCatalog(database), problems);
+      const { database, loaded, problems } = await openCatalogDatabase(storage, loadCatalog);
+      return new Catalog(storage, database, loaded, problems);
     } catch (error) {
       throw storageError(error, 'opening the catalog');
     }

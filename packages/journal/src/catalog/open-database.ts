@@ -45,28 +45,58 @@ const quarantineName = async (storage: Storage): Promise<string> => {
   }
 };
 
+/** A catalog that is open, and what was read of it. */
+export interface OpenedCatalog<T> {
+  readonly database: Database;
+  readonly loaded: T;
+  readonly problems: readonly Damage[];
+}
+
 /**
- * Opens the catalog that must be there. One that LevelDB cannot open at all is put aside, never
- * removed, and a new one begun: the server goes on with what the log itself tells.
+ * Opens the catalog that must be there and reads it. One that LevelDB cannot open, or cannot read to
+ * its end (it looks at its tables only then), is put aside, never removed, and a new one begun: the
+ * server goes on with what the log itself tells.
+ * @param load - reads all of it; called once more for the new one
  */
-export const openCatalogDatabase = async (
+export const openCatalogDatabase = async <T>(
   storage: Storage,
-): Promise<{ readonly database: Database; readonly problems: readonly Damage[] }> => {
+  load: (database: Database) => Promise<T>,
+): Promise<OpenedCatalog<T>> => {
   const missing = (await storage.list(CATALOG_DIRECTORY)).length === 0;
   if (missing) {
-    const problem = damage(CATALOG_DIRECTORY, 'the catalog is missing; a new one was begun');
-    return { database: await createCatalogDatabase(storage), problems: [problem] };
+    return beginAnew(storage, load, 'the catalog is missing; a new one was begun');
   }
   try {
     const database = await reopenCatalogDatabase(storage);
-    return { database, problems: await quarantined(storage) };
+    const loaded = await loadOrClose(database, load);
+    return { database, loaded, problems: await quarantined(storage) };
   } catch (error) {
     if (!isDamaged(error)) throw error;
-    const aside = await quarantineName(storage);
-    await storage.rename(CATALOG_DIRECTORY, aside);
+    await storage.rename(CATALOG_DIRECTORY, await quarantineName(storage));
     const why = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const what = `LevelDB cannot open it (${String(why)}); a new one was begun`;
-    const problems = [damage(CATALOG_DIRECTORY, what), ...(await quarantined(storage))];
-    return { database: await createCatalogDatabase(storage), problems };
+    return beginAnew(storage, load, `LevelDB cannot read it (${String(why)}); a new one was begun`);
   }
+};
+
+/** Nothing may hold the files open when they are put aside. */
+const loadOrClose = async <T>(
+  database: Database,
+  load: (database: Database) => Promise<T>,
+): Promise<T> => {
+  try {
+    return await load(database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+};
+
+const beginAnew = async <T>(
+  storage: Storage,
+  load: (database: Database) => Promise<T>,
+  what: string,
+): Promise<OpenedCatalog<T>> => {
+  const problems = [damage(CATALOG_DIRECTORY, what), ...(await quarantined(storage))];
+  const database = await createCatalogDatabase(storage);
+  return { database, loaded: await load(database), problems };
 };
