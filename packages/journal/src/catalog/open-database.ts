@@ -53,9 +53,9 @@ export interface OpenedCatalog<T> {
 }
 
 /**
- * Opens the catalog that must be there and reads it. One that LevelDB cannot open, or cannot read to
- * its end (it looks at its tables only then), is put aside, never removed, and a new one begun: the
- * server goes on with what the log itself tells.
+ * Opens the catalog that must be there and reads it. One that LevelDB cannot open, or cannot read
+ * to its end (it looks at its tables only then), is put aside, never removed, and a new one begun:
+ * the server goes on with what the log itself tells.
  * @param load - reads all of it; called once more for the new one
  */
 export const openCatalogDatabase = async <T>(
