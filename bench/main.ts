@@ -96,7 +96,7 @@ async function runRows(options: Options, cleanups: Cleanups): Promise<boolean> {
     failures,
   };
   const file = writeResults(results, options.json, ROOT);
-  const out = process.env.RETRACE_BENCH_MARKDOWN === '1' ? formatMarkdown : formatTable;
+  const out = options.isMarkdown ? formatMarkdown : formatTable;
   console.log(`${formatMachine(results)}\n\n${out(lines)}`);
   for (const { rows, reason } of failures) console.log(`\nrow ${rows} FAILED: ${reason}`);
   if (options.profile !== undefined) console.log(`\n${formatProfiles(options.profile)}`);

@@ -16,6 +16,8 @@ export interface Options {
   readonly dir: string | undefined;
   /** CPU profiles of agent and server go here, and their hot functions are printed. */
   readonly profile: string | undefined;
+  /** The table as Markdown, for docs/benchmarks.md. */
+  readonly isMarkdown: boolean;
   /** Records of the `--size` run. */
   readonly records: number;
 }
@@ -32,6 +34,7 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --records N      records of --size (default 5000000)
   --micro          instead: micro benchmarks of codecs, index, NBD requests and checksums
   --json FILE      where the results go (default: bench/results/TIME.json)
+  --markdown       prints the table as Markdown
   --dir DIR        parent of the temporary folder: must lie on a real disk
   --profile DIR    writes CPU profiles of agent and server there and prints their hot functions
   --help`;
@@ -49,6 +52,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
       records: { type: 'string' },
       micro: { type: 'boolean', default: false },
       json: { type: 'string' },
+      markdown: { type: 'boolean', default: false },
       dir: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -67,6 +71,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     isSize: values.size,
     isMicro: values.micro,
     records: wholeNumber('--records', values.records, 5_000_000),
+    isMarkdown: values.markdown,
     json: values.json,
     dir: values.dir,
     profile: values.profile,
