@@ -1,5 +1,6 @@
 import { Level } from 'level';
 import type { Database, DatabaseOptions, Entry, KeyRange, Put } from './database.js';
+import { checkTables, listTables } from './table-check.js';
 
 /** Bytes a scan reads at a time: 700 MB/s and more; the default of 16 KiB gives a third. */
 const SCAN_BATCH_BYTES = 4 * 1024 * 1024;
@@ -24,13 +25,20 @@ const withSystemCode = (error: unknown): unknown => {
 
 /** A LevelDB database on a local directory. */
 export class LocalDatabase implements Database {
+  readonly #directory: string;
+  /** Those that were there when it was opened; LevelDB may be writing others at any moment. */
+  readonly #tables: readonly string[];
   readonly #level: Level<Buffer, Buffer>;
 
-  private constructor(level: Level<Buffer, Buffer>) {
+  private constructor(directory: string, tables: readonly string[], level: Level<Buffer, Buffer>) {
+    this.#directory = directory;
+    this.#tables = tables;
     this.#level = level;
   }
 
   static async open(directory: string, options: DatabaseOptions): Promise<LocalDatabase> {
+    const tables = await listTables(directory);
+    await checkTables(directory, tables);
     const level = new Level<Buffer, Buffer>(directory, {
       ...ENCODING,
       createIfMissing: options.create,
@@ -45,7 +53,7 @@ export class LocalDatabase implements Database {
     } catch (error) {
       throw withSystemCode(error);
     }
-    return new LocalDatabase(level);
+    return new LocalDatabase(directory, tables, level);
   }
 
   async write(puts: readonly Put[]): Promise<void> {
@@ -58,6 +66,8 @@ export class LocalDatabase implements Database {
   }
 
   async *scan({ from, to, reverse, limit }: KeyRange): AsyncGenerator<readonly Entry[]> {
+    // What was sound at the opening may be damaged by now.
+    await checkTables(this.#directory, this.#tables);
     const iterator = this.#level.iterator({
       ...(from === undefined ? {} : { gte: from }),
       ...(to === undefined ? {} : { lt: to }),
