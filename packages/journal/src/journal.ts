@@ -92,10 +92,12 @@ export class Journal {
         serverUuid: open.directory.serverUuid,
         clock: options.clock,
         logger: options.logger,
+        onExpected: (records) => journal.#expect(records),
         onRecords: (records, commit) => journal.#take(records, commit),
         ...(options.logLimits === undefined ? {} : { limits: options.logLimits }),
         ...(options.onCommit === undefined ? {} : { onCommit: options.onCommit }),
       });
+      journal.#index.endLoad();
       return journal;
     } catch (error) {
       await closeDirectory(open);
@@ -248,6 +250,10 @@ export class Journal {
       throw new RetraceError('INSTANT_UNKNOWN', `${volume.fullName} has no seq:${seq}`);
     }
     return { group, volume };
+  }
+
+  #expect(records: number): void {
+    this.#index.beginLoad(Math.min(records, this.#limits.indexExtentsMax));
   }
 
   #take(records: readonly LogRecord[], commit: CommitInfo): void {

@@ -10,7 +10,7 @@ export interface JournalLimits {
   readonly extentsPerAnswerMax: number;
 }
 
-/** About 84 bytes of memory an extent (docs/architecture.md): 32 million take 2.7 GB. */
+/** About 75 bytes of memory an extent (docs/architecture.md): 32 million take 2.4 GB. */
 export const JOURNAL_LIMITS: JournalLimits = {
   indexExtentsMax: 32_000_000,
   volumesMax: 131_071,

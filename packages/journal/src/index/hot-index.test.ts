@@ -33,9 +33,27 @@ const ranges = (base: number) =>
     { minLength: 1, maxLength: 120 },
   );
 
-const fill = (list: readonly Range[]) => {
+/** How the records before `until` are added: as at a start, with so many expected and waiting. */
+interface Load {
+  readonly until: number;
+  readonly expected: number;
+  readonly pendingMax: number;
+}
+
+const loads: fc.Arbitrary<Load | undefined> = fc.option(
+  fc.record({
+    until: fc.nat(130),
+    expected: fc.oneof(fc.constant(0), fc.nat(5000), fc.nat(1_000_000)),
+    pendingMax: fc.integer({ min: 1, max: 200 }),
+  }),
+  { nil: undefined },
+);
+
+const fill = (list: readonly Range[], load?: Load) => {
   const index = new HotIndex();
+  if (load !== undefined) index.beginLoad(load.expected, load.pendingMax);
   list.forEach((r, i) => {
+    if (i === load?.until) index.endLoad();
     const extent = {
       seq: i + 1,
       kind: RECORD_KIND.zero,
@@ -47,6 +65,7 @@ const fill = (list: readonly Range[]) => {
     };
     index.add(r.volumeId, extent, NO_CHECKSUMS, 4096);
   });
+  if (load !== undefined) index.endLoad();
   return index;
 };
 
@@ -63,8 +82,8 @@ describe('HotIndex', () => {
   for (const base of [0, 2 ** 40 - 64]) {
     it(`finds what a naive search finds, blocks from ${base}`, () => {
       fc.assert(
-        fc.property(ranges(base), fc.nat(130), fc.nat(BLOCKS - 1), (list, seq, at) => {
-          const index = fill(list);
+        fc.property(ranges(base), loads, fc.nat(130), fc.nat(BLOCKS - 1), (list, load, seq, at) => {
+          const index = fill(list, load);
           for (const volumeId of [1, 2]) {
             const pieces = index.pieces(volumeId, seq, base, BLOCKS, unlimited());
             let next = base;

@@ -1,15 +1,17 @@
 import { assert, changesContent, RECORD_KIND } from '@retrace/core';
-import { forEachRegion, LEVEL_MAX, regionBlocks } from './dyadic.js';
+import { forEachRegion, regionBlocks } from './dyadic.js';
 import { type Extent, ExtentTable } from './extent-table.js';
+import { PendingRegions } from './pending-regions.js';
+import { RegionBits } from './region-bits.js';
 import { RegionTable } from './region-table.js';
 import { VersionChains } from './version-chains.js';
 
 /** Regions of these levels remember whether anything finer was ever written inside them. */
 const SUMMARY_LEVELS = [6, 12, 18, 24, 30, 36] as const;
-/** Level numbers above this mark summary entries in the shared table. */
-const SUMMARY_BASE = LEVEL_MAX + 1;
 const INDEX_HIGH_BITS = 9;
 const LEVEL_BITS = 6;
+/** Versions that may wait while the index is built: 48 MiB. */
+const PENDING_MAX = 4 * 1024 * 1024;
 const BLOCKS_MAX_PER_EXTENT = 2 ** 32 - 1;
 
 /** A run of blocks and what they read as at an instant; `extent` 0: never written. */
@@ -33,13 +35,34 @@ export interface RangeBudget {
 export class HotIndex {
   readonly extents = new ExtentTable();
   readonly #regions = new RegionTable();
+  /** Apart from the regions: small, looked at for every record, and so best kept together. */
+  readonly #summaries = new RegionBits();
   readonly #chains = new VersionChains();
   readonly #levels = new Map<number, VolumeLevels>();
+  #pending: PendingRegions | undefined;
+  #pendingMax = 0;
   readonly #seqOf = (extent: number): number => this.extents.seq(extent);
 
   /** Bytes of memory held. */
   get bytes(): number {
-    return this.extents.bytes + this.#regions.bytes + this.#chains.bytes;
+    return this.extents.bytes + this.#regions.bytes + this.#summaries.bytes + this.#chains.bytes;
+  }
+
+  /**
+   * Until `endLoad` many records are added and nothing is looked up, which takes a fraction of the
+   * time. For an empty index.
+   * @param records - how many there will be, about; more only take longer
+   * @param pendingMax - versions that wait until they are filed
+   */
+  beginLoad(records: number, pendingMax: number = PENDING_MAX): void {
+    this.#pendingMax = pendingMax;
+    this.#regions.reserve(records);
+    this.#pending = new PendingRegions(this.#regions.buckets);
+  }
+
+  endLoad(): void {
+    this.#filePending();
+    this.#pending = undefined;
   }
 
   /** Adds a content record. Records of one volume come in order of their seq. */
@@ -52,11 +75,30 @@ export class HotIndex {
     }
     const id = this.extents.add(extent, checksums, blockBytes);
     forEachRegion(extent.startBlock, extent.blocks, (level, index) => {
-      const slot = this.#slot(volumeId, level, index);
-      this.#regions.setValue(slot, this.#chains.push(this.#regions.value(slot), id));
+      this.#file(index >>> 0, keyHigh(volumeId, level, index), id);
       this.#noteLevel(volumeId, level);
       this.#summarise(volumeId, level, index);
     });
+  }
+
+  /** Files a version under its region, or sets it aside while the index is being loaded. */
+  #file(low: number, high: number, extent: number): void {
+    const pending = this.#pending;
+    if (pending === undefined) {
+      this.#push(low, high, extent);
+      return;
+    }
+    pending.add(this.#regions.bucketOf(low, high), low, high, extent);
+    if (pending.count >= this.#pendingMax) this.#filePending();
+  }
+
+  #filePending(): void {
+    this.#pending?.drain((low, high, extent) => this.#push(low, high, extent));
+  }
+
+  #push(low: number, high: number, extent: number): void {
+    const slot = this.#regions.findOrAdd(low, high);
+    this.#regions.setValue(slot, this.#chains.push(this.#regions.value(slot), extent));
   }
 
   /** What `block` reads as at `seq`: the number of its extent, 0 when it was never written. */
@@ -142,7 +184,7 @@ export class HotIndex {
   /** True when this is a summary level and nothing finer was ever written in the region. */
   #nothingFiner(volumeId: number, level: number, index: number): boolean {
     const position = SUMMARY_LEVELS.indexOf(level as (typeof SUMMARY_LEVELS)[number]);
-    return position >= 0 && this.#find(volumeId, SUMMARY_BASE + position, index) === 0;
+    return position >= 0 && !this.#summaries.has(index, keyHigh(volumeId, position, index));
   }
 
   #summarise(volumeId: number, level: number, index: number): void {
@@ -150,10 +192,8 @@ export class HotIndex {
       const summary = SUMMARY_LEVELS[position]!;
       if (summary <= level) continue;
       const above = Math.floor(index / regionBlocks(summary - level));
-      const slot = this.#slot(volumeId, SUMMARY_BASE + position, above);
       // What is noted here is noted above as well.
-      if (this.#regions.value(slot) !== 0) return;
-      this.#regions.setValue(slot, 1);
+      if (!this.#summaries.add(above, keyHigh(volumeId, position, above))) return;
     }
   }
 
@@ -172,17 +212,9 @@ export class HotIndex {
   }
 
   #lookup(volumeId: number, level: number, index: number, seq: number): number {
-    const slot = this.#find(volumeId, level, index);
+    const slot = this.#regions.find(index >>> 0, keyHigh(volumeId, level, index));
     if (slot === 0) return 0;
     return this.#chains.newestAtMost(this.#regions.value(slot), seq, this.#seqOf);
-  }
-
-  #find(volumeId: number, level: number, index: number): number {
-    return this.#regions.find(index >>> 0, keyHigh(volumeId, level, index));
-  }
-
-  #slot(volumeId: number, level: number, index: number): number {
-    return this.#regions.findOrAdd(index >>> 0, keyHigh(volumeId, level, index));
   }
 
   /** Zero and trim only: a write of so many blocks is far over the record limit. */

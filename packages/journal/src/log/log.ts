@@ -26,6 +26,8 @@ export interface LogOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onRecords: OnRecords;
+  /** Told before the first record how many there are at least, as far as the catalog knows. */
+  readonly onExpected?: (records: number) => void;
   readonly limits?: Partial<LogLimits>;
   readonly timers?: Timers;
   /** Told of every commit, for histograms. */
@@ -68,7 +70,8 @@ export class Log {
     try {
       await storage.makeDirectory(LOG_DIRECTORY);
       await storage.syncDirectory('');
-      const recovered = await recoverLog({ ...shared, onRecords });
+      const { onExpected } = options;
+      const recovered = await recoverLog({ ...shared, onRecords, onExpected });
       const chain = new SegmentChain({ ...shared, limits, nextSegment: recovered.nextSegment });
       const commits = new GroupCommit({
         chain,

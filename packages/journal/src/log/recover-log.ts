@@ -22,6 +22,7 @@ export interface RecoverLogOptions {
   readonly logger: Logger;
   readonly serverUuid: string;
   readonly onRecords: OnRecords;
+  readonly onExpected: ((records: number) => void) | undefined;
 }
 
 /** Where the log ended; everything up to there is durable now. */
@@ -43,6 +44,13 @@ const commitOf = ({ chunk }: FoundChunk): CommitInfo => ({
   watermarks: chunk.watermarks,
 });
 
+/** Records up to the last segment whose end is known. */
+const knownRecords = (segments: readonly SegmentRecord[]): number => {
+  const first = segments[0]?.firstLsn ?? 1;
+  const last = segments.at(-1);
+  return last === undefined ? 0 : (last.end?.lastLsn ?? last.firstLsn - 1) - first + 1;
+};
+
 /** Reads the log at start: every chunk in order, checked, and the tail that a crash left. */
 class Recovery {
   readonly #options: RecoverLogOptions;
@@ -60,6 +68,7 @@ class Recovery {
     const { catalog, storage, table } = this.#options;
     const list = await listSegments(this.#options);
     this.#problems.push(...list.problems);
+    this.#options.onExpected?.(knownRecords(list.segments));
     const closed: SegmentRecord[] = [];
     for (const [index, record] of list.segments.entries()) {
       const next = list.segments[index + 1];
