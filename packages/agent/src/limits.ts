@@ -8,6 +8,8 @@ export interface AgentLimits {
   /** Memory the queue may hold on to, bookkeeping included. One request alone is always let in. */
   readonly queueBytesMax: number;
   readonly queueRecordsMax: number;
+  /** Memory kept for the next payloads, beside the queue, and as much for the next frames. */
+  readonly idleBufferBytesMax: number;
   /** How long a guest's request waits for room before the queue is given up. */
   readonly roomWaitMsMax: number;
   /** How long a flush (or, in mode `sync`, a write) waits for the journal. */
@@ -63,6 +65,7 @@ export interface AgentLimits {
 export const AGENT_LIMITS: AgentLimits = Object.freeze({
   queueBytesMax: 64 * MIB,
   queueRecordsMax: 262_144,
+  idleBufferBytesMax: 8 * MIB,
   roomWaitMsMax: 5000,
   durabilityWaitMsMax: 2000,
   backlogAgeMsMax: 100,

@@ -3,6 +3,7 @@ import { liesOn } from '../backing/holds-state.js';
 import { type OpenDisk, openDisk } from '../backing/open-disk.js';
 import { Copies } from '../copy/copies.js';
 import { type AgentLimits, resolveLimits } from '../limits.js';
+import { BufferPool } from '../queue/buffer-pool.js';
 import { RecordQueue } from '../queue/record-queue.js';
 import { Room } from '../queue/room.js';
 import { agentSocketUrl } from '../session/server-url.js';
@@ -104,7 +105,7 @@ const assemble = (base: Base): Omit<AgentParts, 'servers' | 'offered'> => {
   const random = options.random ?? systemRandom;
   const { progress, group } = prepared;
   const ledger = new EpochLedger(state, progress, limits, scheduler, logger);
-  const queue = new RecordQueue();
+  const queue = new RecordQueue(new BufferPool(limits.idleBufferBytesMax));
   const clock = options.clock ?? systemClock;
   const stream = new RecordStream(queue, clock, progress.lastTimeUs as TimeUs);
   const giveUp = (): void => recording.giveUpQueue();

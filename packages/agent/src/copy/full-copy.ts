@@ -139,8 +139,11 @@ export class FullCopy {
 
   /** The bytes there, or undefined when all are zero. */
   async #readData(offset: number, length: number): Promise<Buffer | undefined> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+    const { payloads } = this.#context.stream.queue;
+    const bytes = payloads.take(length);
     await this.#volume.disk.read(offset, bytes);
-    return bytes.equals(this.#zeros.subarray(0, length)) ? undefined : bytes;
+    if (!bytes.equals(this.#zeros.subarray(0, length))) return bytes;
+    payloads.give(bytes);
+    return undefined;
   }
 }

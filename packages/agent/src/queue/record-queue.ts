@@ -1,5 +1,6 @@
 import type { AgentRecord } from '@retrace/core';
 import { framedBytes } from '@retrace/core';
+import { BufferPool } from './buffer-pool.js';
 
 /** Memory of one queued record beside its payload: objects, checksums, its place in the queue. */
 export const RECORD_OVERHEAD_BYTES = 320;
@@ -13,6 +14,8 @@ export interface QueuedRecord extends AgentRecord {
 
 /** The records of one epoch that the journal has not acknowledged, in order. */
 export class RecordQueue {
+  /** Where payloads may come from; those of acknowledged records go back there. */
+  readonly payloads: BufferPool;
   #records: (QueuedRecord | undefined)[] = [];
   /** Index of the oldest record. */
   #head = 0;
@@ -20,6 +23,10 @@ export class RecordQueue {
   #unsent = 0;
   #bytes = 0;
   #unsentBytes = 0;
+
+  constructor(payloads: BufferPool = new BufferPool(0)) {
+    this.payloads = payloads;
+  }
 
   get length(): number {
     return this.#records.length - this.#head;
@@ -57,7 +64,8 @@ export class RecordQueue {
     if (oldest === undefined || n < oldest.n) return 0;
     const to = Math.min(from + (n - oldest.n) + 1, this.#records.length);
     for (let i = from; i < to; i++) {
-      const { heldBytes } = this.#records[i]!;
+      const { heldBytes, payload } = this.#records[i]!;
+      this.payloads.give(payload);
       this.#bytes -= heldBytes;
       if (i >= this.#unsent) this.#unsentBytes -= heldBytes;
       this.#records[i] = undefined;

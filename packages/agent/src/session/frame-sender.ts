@@ -1,5 +1,6 @@
 import { DATA_FRAME_HEADER_BYTES, type Epoch, encodeDataFrame, framedBytes } from '@retrace/core';
 import type { AgentLimits } from '../limits.js';
+import { BufferPool } from '../queue/buffer-pool.js';
 import type { QueuedRecord } from '../queue/record-queue.js';
 import type { RecordStream } from '../stream/record-stream.js';
 import type { Cancel, Scheduler } from '../system/scheduler.js';
@@ -22,6 +23,7 @@ export class FrameSender {
   readonly #scheduler: Scheduler;
   readonly #target: FrameTarget;
   readonly #creditBytes: number;
+  readonly #frames: BufferPool;
   #inFlightBytes = 0;
   #soon = false;
   #linger: Cancel | undefined;
@@ -34,9 +36,7 @@ export class FrameSender {
     this.#linger = undefined;
     this.#send();
   };
-  readonly #taken = (): void => {
-    if (this.#blocked) this.urgent();
-  };
+  readonly #allocate = (bytes: number): Buffer => this.#frames.take(bytes);
 
   /**
    * @param creditBytes - frames that may be under way, unacknowledged; one frame always may
@@ -53,6 +53,7 @@ export class FrameSender {
     this.#scheduler = scheduler;
     this.#target = target;
     this.#creditBytes = creditBytes;
+    this.#frames = new BufferPool(limits.idleBufferBytesMax);
   }
 
   /** A record was queued. */
@@ -96,17 +97,20 @@ export class FrameSender {
       const bytesMax = this.#frameBytesMax(queue.firstUnsent);
       if (bytesMax === 0) return;
       const records = queue.takeUnsent(bytesMax, this.#limits.frameRecordsMax);
-      const message = encodeDataFrame(this.#stream.epoch as Epoch, records);
+      const message = encodeDataFrame(this.#stream.epoch as Epoch, records, this.#allocate);
       this.#inFlightBytes += message.length;
       this.#stream.sent(records[records.length - 1]!.n);
-      this.#target.send(message, this.#taken);
+      this.#target.send(message, () => {
+        this.#frames.give(message);
+        if (this.#blocked) this.urgent();
+      });
     }
     this.#blocked = false;
   }
 
   /** What the next frame's records may take; 0: nothing may be sent now. */
   #frameBytesMax(next: QueuedRecord): number {
-    const { frameBytesMax } = this.#limits;
+    const frameBytesMax = Math.max(1, this.#limits.frameBytesMax - DATA_FRAME_HEADER_BYTES);
     if (this.#inFlightBytes === 0) return Math.min(frameBytesMax, Math.max(1, this.#creditBytes));
     const creditBytes = this.#creditBytes - this.#inFlightBytes - DATA_FRAME_HEADER_BYTES;
     return framedBytes(next) > creditBytes ? 0 : Math.min(frameBytesMax, creditBytes);

@@ -114,10 +114,16 @@ export class RecordStream {
     this.queue.raiseTimes(timeUs);
   }
 
-  /** Records whole blocks; the stream keeps `payload` without copying it. */
+  /**
+   * Records whole blocks. `payload` is the stream's from now on: it is kept without a copy, and
+   * given back to the pool it came from when nobody needs it any more.
+   */
   write(volumeIndex: number, flags: number, offset: number, payload: Buffer): number {
-    if (!this.#recording) return 0;
-    const heldBytes = this.#retainedOf(volumeIndex).of(payload);
+    if (!this.#recording) {
+      this.queue.payloads.give(payload);
+      return 0;
+    }
+    const heldBytes = this.#heldBytesOf(volumeIndex, payload);
     const sums = blockChecksums(payload, LIMITS.blockBytesDefault);
     const { length } = payload;
     const kind = RECORD_KIND.write;
@@ -158,6 +164,12 @@ export class RecordStream {
       this.queue.dropThrough(n);
     }
     return true;
+  }
+
+  /** Memory that keeping `payload` costs. */
+  #heldBytesOf(volumeIndex: number, payload: Buffer): number {
+    if (this.queue.payloads.hasLent(payload)) return payload.buffer.byteLength;
+    return this.#retainedOf(volumeIndex).of(payload);
   }
 
   #retainedOf(volumeIndex: number): RetainedBytes {

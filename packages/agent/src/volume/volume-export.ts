@@ -80,6 +80,10 @@ export class VolumeExport implements NbdExport {
     return this.#paths.reads.read(offset, target);
   }
 
+  allocate(length: number): Buffer {
+    return this.#paths.stream.queue.payloads.take(length);
+  }
+
   write(offset: number, data: Buffer, fua: boolean): NbdPending {
     return this.#paths.writes.write(offset, data, fua, this.#gone);
   }

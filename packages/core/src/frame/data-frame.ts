@@ -29,8 +29,13 @@ export const framedBytes = (record: AgentRecord): number =>
 /**
  * Encodes records as one message: frame header, record headers, checksum lists, payloads
  * (docs/formats/data-frame.md). The payloads are copied once, into the message.
+ * @param allocate - where the message is made: a buffer of so many bytes, a fresh one by default
  */
-export const encodeDataFrame = (epoch: Epoch, records: readonly AgentRecord[]): Buffer => {
+export const encodeDataFrame = (
+  epoch: Epoch,
+  records: readonly AgentRecord[],
+  allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
+): Buffer => {
   let checksums = 0;
   let payloadBytes = 0;
   for (const record of records) {
@@ -39,7 +44,7 @@ export const encodeDataFrame = (epoch: Epoch, records: readonly AgentRecord[]): 
   }
   const headersBytes = records.length * RECORD_HEADER_BYTES + checksums * 4;
   const payloadsAt = DATA_FRAME_HEADER_BYTES + headersBytes;
-  const message = Buffer.allocUnsafeSlow(payloadsAt + payloadBytes);
+  const message = allocate(payloadsAt + payloadBytes);
 
   let headerAt = DATA_FRAME_HEADER_BYTES;
   let checksumAt = headerAt + records.length * RECORD_HEADER_BYTES;

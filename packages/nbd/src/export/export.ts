@@ -68,6 +68,12 @@ export interface NbdExport {
   /** Fills all of `target`, which must not be touched once the read is done. */
   read(offset: number, target: Buffer): NbdPending;
   /**
+   * Where the data of a write is gathered that came in several pieces: `length` bytes, to be handed
+   * to `write` once they are filled, or forgotten when the client is gone before. Without this
+   * method each is a fresh buffer.
+   */
+  allocate?(length: number): Buffer;
+  /**
    * `data` is the callee's from now on. It may be a slice of a larger network chunk (up to
    * 64 KiB), which lives as long as the slice: copy what is to be kept for long.
    */
