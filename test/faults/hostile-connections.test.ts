@@ -21,7 +21,8 @@ const CONNECTIONS = 10_000;
 const AT_ONCE = 40;
 const SILENT = 60;
 const RSS_GROWTH_BYTES_MAX = 64 * MIB;
-const WINDOWS = 4;
+/** Calm and storm take turns, so that what else the machine does hits both alike. */
+const ROUNDS = 8;
 const P99_FACTOR_MAX = 3;
 /** Below this nobody calls a server slow: a machine under load is slower by itself. */
 const P99_FLOOR_MS = 25;
@@ -146,10 +147,10 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-async function measure(uri: string): Promise<number> {
-  const windows: number[] = [];
-  for (let i = 0; i < WINDOWS; i++) windows.push(await readerP99Ms(uri));
-  return median(windows);
+/** 99th percentiles of one reader, side by side in time. */
+interface Round {
+  readonly calmMs: number;
+  readonly stormMs: number;
 }
 
 /** Half a frame, and then nothing: each must be closed by the other side in the end. */
@@ -182,18 +183,28 @@ describeWith(['fio'], 'hostile connections to every port', () => {
       const make = kinds[Math.floor(index / ports.length) % kinds.length]!;
       return attack(make(random, address));
     };
-    const calmP99Ms = await measure(view);
     await runAll(300, AT_ONCE, one);
     const before = rssBytes(server.program.pid);
-
-    const attacks = runAll(CONNECTIONS, AT_ONCE, one);
     const silent = Promise.all(silentOnes(here).map(attack));
-    const [stormP99Ms] = await Promise.all([measure(view), attacks, silent]);
+    const rounds: Round[] = [];
+    for (let i = 0; i < ROUNDS; i++) {
+      const calmMs = await readerP99Ms(view);
+      const attacks = runAll(CONNECTIONS / ROUNDS, AT_ONCE, one);
+      const stormMs = await readerP99Ms(view);
+      await attacks;
+      rounds.push({ calmMs, stormMs });
+    }
+    await silent;
 
     const after = rssBytes(server.program.pid);
-    console.info({ calmP99Ms, stormP99Ms, rssGrowthMib: (after - before) / MIB });
+    console.info({ rounds, rssGrowthMib: (after - before) / MIB });
     expect(after - before).toBeLessThanOrEqual(RSS_GROWTH_BYTES_MAX);
-    expect(stormP99Ms).toBeLessThanOrEqual(Math.max(P99_FLOOR_MS, calmP99Ms * P99_FACTOR_MAX));
+    const excess = median(
+      rounds.map(
+        ({ calmMs, stormMs }) => stormMs / Math.max(calmMs, P99_FLOOR_MS / P99_FACTOR_MAX),
+      ),
+    );
+    expect(excess).toBeLessThanOrEqual(P99_FACTOR_MAX);
     expect(server.program.exit).toBeUndefined();
     expect(agent.program.exit).toBeUndefined();
     const { agent: session, volumes } = await groupStatus(server, here.machine);

@@ -13,6 +13,9 @@ import { tokenRoutes } from './routes/tokens.js';
 import { verifyRoutes } from './routes/verify.js';
 import { volumeRoutes } from './routes/volumes.js';
 
+/** How late a request that takes too long may be noticed. */
+const CONNECTIONS_CHECK_MS = 1000;
+
 /** The HTTP API, a plugin per concern. Does not listen. */
 export const buildApp = (context: HttpContext): FastifyInstance => {
   const { limits, logger } = context;
@@ -24,7 +27,12 @@ export const buildApp = (context: HttpContext): FastifyInstance => {
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     forceCloseConnections: true,
     return503OnClosing: true,
-    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.headersTimeoutMs },
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      // Node looks every 30 s only, which would make 40 s of a limit of 10.
+      connectionsCheckingInterval: Math.min(CONNECTIONS_CHECK_MS, limits.headersTimeoutMs),
+    },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
   });
   app.server.maxConnections = limits.connectionsMax;

@@ -138,4 +138,7 @@ it('raw garbage and half requests end by themselves, answered where possible', a
   const upgrade = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
   expect(await send(`GET /elsewhere HTTP/1.1\r\n${upgrade}`)).toContain('ROUTE_UNKNOWN');
   expect(await send(`GET /v1/agent HTTP/1.1\r\n${upgrade}`)).toContain('400');
+  const startMs = performance.now();
+  expect(await send('GET / HTT')).toContain('408');
+  expect(performance.now() - startMs).toBeLessThan(5000);
 });
