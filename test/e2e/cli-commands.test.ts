@@ -9,8 +9,10 @@ import {
   protect,
   type RetraceResult,
   readExport,
+  requireDebian,
   resolveInstant,
   retrace,
+  run,
   seededRandom,
   tempDir,
   waitStored,
@@ -99,6 +101,22 @@ describe('the commands', () => {
     expect(again.exit).not.toBe(0);
     expect(existsSync(`${file}.partial`)).toBe(false);
   });
+
+  it.skipIf(!requireDebian('qemu-img'))(
+    'export makes a sound qcow2 image of the view',
+    async () => {
+      const { seq } = await resolveInstant(here.server, `${VOLUME}@latest`);
+      const name = `${VOLUME}@seq:${seq}`;
+      const file = join(tempDir(), 'out.qcow2');
+      const { json: told } = await json('export', name, file, '--format', 'qcow2');
+      expect(told).toMatchObject({ file, format: 'qcow2', bytes: SIZE_BYTES, seq });
+      await run('qemu-img', ['check', '-f', 'qcow2', file]);
+      const formats = ['-f', 'qcow2', '-F', 'raw'];
+      await run('qemu-img', ['compare', ...formats, file, here.server.exportUri(name)]);
+      await run('qemu-img', ['compare', ...formats, file, here.disk('root')]);
+      expect(existsSync(`${file}.partial`)).toBe(false);
+    },
+  );
 
   it('verify finds nothing wrong, with and without the server', async () => {
     expect((await json('verify')).json).toMatchObject({ ok: true, problems: [] });

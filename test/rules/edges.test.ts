@@ -1,26 +1,30 @@
+import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkCycles } from './cycles.js';
 import { checkEdges, EDGES, type Manifests } from './edges.js';
 import { formatFindings } from './finding.js';
-import { checkManifests } from './manifests.js';
+import { checkManifests, checkVersions } from './manifests.js';
 import { virtualSources } from './source-file.js';
 import { listFiles, loadSources, readText } from './source-tree.js';
 
 const MANIFESTS: Manifests = {
   '': { devDependencies: { vitest: '4.1.12' } },
-  core: { dependencies: { msgpackr: '2.1.3' } },
-  nbd: {},
-  journal: { dependencies: { '@retrace/core': '0.1.0' } },
-  agent: { dependencies: { '@retrace/core': '0.1.0', '@retrace/nbd': '0.1.0' } },
+  'packages/core': { dependencies: { msgpackr: '2.1.3' } },
+  'packages/nbd': {},
+  'packages/journal': { dependencies: { '@retrace/core': '0.1.0' } },
+  'packages/agent': { dependencies: { '@retrace/core': '0.1.0', '@retrace/nbd': '0.1.0' } },
+  test: { dependencies: { '@retrace/core': '0.1.0' } },
+  bench: { dependencies: { '@retrace/core': '0.1.0' } },
 };
 
 function realManifests(): Manifests {
-  const folders = Object.keys(EDGES).filter((name) => listFiles(`packages/${name}`).length > 0);
-  const read = (path: string): Manifests[string] => JSON.parse(readText(path)) as Manifests[string];
-  return {
-    '': read('package.json'),
-    ...Object.fromEntries(folders.map((name) => [name, read(`packages/${name}/package.json`)])),
-  };
+  const root = JSON.parse(readText('package.json')) as { readonly workspaces: readonly string[] };
+  return Object.fromEntries(
+    ['', ...root.workspaces].map((folder) => [
+      folder,
+      JSON.parse(readText(posix.join(folder, 'package.json'))) as Manifests[string],
+    ]),
+  );
 }
 
 /** The messages for one made-up tree, without their places. */
@@ -84,6 +88,18 @@ describe('import edges', () => {
     ]);
   });
 
+  it('find what tests, benchmarks and scripts import without declaring it', () => {
+    const texts = { a: "import { Level } from 'level';", b: "import { it } from 'vitest';" };
+    expect(edgeMessages({ 'test/lib/a.ts': texts.a, 'test/lib/b.ts': texts.b })).toEqual([
+      "'level' is not in test/package.json",
+    ]);
+    expect(edgeMessages({ 'bench/x/a.ts': texts.a, 'bench/b.ts': texts.b })).toEqual([
+      "'level' is not in bench/package.json",
+      "'vitest' is not in bench/package.json",
+    ]);
+    expect(edgeMessages({ 'scripts/a.mjs': texts.a })).toEqual(["'level' is not in package.json"]);
+  });
+
   it('let through what is in order', () => {
     expect(
       edgeMessages({
@@ -91,6 +107,7 @@ describe('import edges', () => {
         'packages/agent/src/a.ts': "import { x } from '@retrace/core'; import { b } from './b.js';",
         'packages/agent/src/b.ts': 'export const b = 1;',
         'packages/nbd/src/a.test.ts': "import { it } from 'vitest';",
+        'bench/a.ts': "import { x } from '@retrace/core';",
       }),
     ).toEqual([]);
   });
@@ -106,14 +123,32 @@ describe('package manifests', () => {
       'packages/core/src/a.ts': "import { a } from 'a'; import { b } from 'b/inside';",
     });
     const dependencies = { a: '^1.0.0', b: '1.0.0', c: '1.0.0', '@retrace/nbd': '0.1.0' };
-    expect(formatFindings(checkManifests(files, { core: { dependencies } }))).toEqual([
+    expect(formatFindings(checkManifests(files, { 'packages/core': { dependencies } }))).toEqual([
       "packages/core/package.json: 'a' is not pinned exactly: ^1.0.0",
       "packages/core/package.json: 'c' is declared, but no source imports it",
       'packages/core/package.json: core may not depend on nbd',
     ]);
     expect(
-      formatFindings(checkManifests([], { nbd: { dependencies: { pino: '10.4.0' } } })),
+      formatFindings(checkManifests([], { 'packages/nbd': { dependencies: { pino: '10.4.0' } } })),
     ).toEqual(["packages/nbd/package.json: nbd may not depend on 'pino'"]);
+    expect(
+      formatFindings(checkManifests([], { bench: { devDependencies: { a: '1.0.0' } } })),
+    ).toEqual(["bench/package.json: 'a' is declared, but no source imports it"]);
+  });
+
+  it('name one version of a package in this repository', () => {
+    expect(formatFindings(checkVersions(realManifests()))).toEqual([]);
+  });
+
+  it('are found to name two', () => {
+    const manifests = {
+      '': { devDependencies: { a: '1.0.0' } },
+      test: { dependencies: { a: '1.0.0', b: '1.0.0' } },
+      bench: { dependencies: { a: '1.0.1' } },
+    };
+    expect(formatFindings(checkVersions(manifests))).toEqual([
+      "bench/package.json: 'a' is 1.0.1, but 1.0.0 in package.json",
+    ]);
   });
 });
 

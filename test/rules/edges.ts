@@ -1,7 +1,14 @@
 import { isBuiltin } from 'node:module';
+import { posix } from 'node:path';
 import type { Finding } from './finding.js';
 import { type Import, importsOf } from './imports.js';
-import { isTestFile, packageOf, resolveRelative, type SourceFile } from './source-file.js';
+import {
+  isTestFile,
+  packageOf,
+  resolveRelative,
+  type SourceFile,
+  workspaceOf,
+} from './source-file.js';
 
 /** What each package may import of the others: these edges and no more. */
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
@@ -23,7 +30,7 @@ export interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
-/** The manifests by package folder, and the root's under the empty name. */
+/** The manifests by workspace folder (`packages/core`, `test`), the root's under the empty name. */
 export type Manifests = Readonly<Record<string, Manifest>>;
 
 /** `@retrace/core/inside.js` -> `core`; undefined for a package that is not ours. */
@@ -78,26 +85,35 @@ function packageProblem(
   if (own !== undefined && specifier !== `@retrace/${own}`) {
     return `'${specifier}' is inside @retrace/${own}: only '@retrace/${own}' may be imported`;
   }
-  if (from === undefined) return undefined;
-  if (own !== undefined && !EDGES[from]?.includes(own)) {
+  if (from !== undefined && own !== undefined && !EDGES[from]?.includes(own)) {
     return `${from} may not import ${own} (it may import: ${EDGES[from]?.join(', ') || 'nothing'})`;
   }
   return undeclared(file, specifier, manifests, from);
 }
 
+/**
+ * What npm puts into the root's `node_modules` for one workspace can be imported by all. That it is
+ * there for this one must not hang on the others.
+ */
 function undeclared(
   file: SourceFile,
   specifier: string,
   manifests: Manifests,
-  from: string,
+  from: string | undefined,
 ): string | undefined {
   const name = npmPackage(specifier);
-  const declared = { ...manifests[from]?.dependencies };
+  const workspace = workspaceOf(file.path) ?? '';
+  const declared = { ...manifests[workspace]?.dependencies };
   // What helps tests is no part of the built package either.
-  if (isTestFile(file.path) || file.path.includes('/src/testing/')) {
-    Object.assign(declared, manifests[from]?.devDependencies, manifests['']?.devDependencies);
-  } else if (WITHOUT_NPM_PACKAGES.has(from)) {
+  if (isForTests(file.path)) {
+    Object.assign(declared, manifests[workspace]?.devDependencies, manifests['']?.devDependencies);
+  } else if (from !== undefined && WITHOUT_NPM_PACKAGES.has(from)) {
     return `${from} uses no npm package, but imports '${specifier}'`;
   }
-  return name in declared ? undefined : `'${name}' is not in packages/${from}/package.json`;
+  const manifest = posix.join(workspace, 'package.json');
+  return Object.hasOwn(declared, name) ? undefined : `'${name}' is not in ${manifest}`;
+}
+
+function isForTests(path: string): boolean {
+  return isTestFile(path) || path.includes('/src/testing/') || path.startsWith('test/');
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { checkErrorCodes, collectErrorCodes } from './error-codes.js';
+import { checkCodesInUse, checkErrorCodes, collectErrorCodes } from './error-codes.js';
 import { formatFindings } from './finding.js';
-import { isTestFile, virtualSources } from './source-file.js';
+import { isTestFile, packageOf, virtualSources } from './source-file.js';
 import { listFiles, loadSources, readText } from './source-tree.js';
 
 const PAGE = 'docs/errors.md';
@@ -19,6 +19,13 @@ describe('error codes', () => {
     expect(formatFindings(checkErrorCodes(codes, page, PAGE))).toEqual([]);
   });
 
+  it('are all used', () => {
+    const sources = loadSources().filter(
+      ({ path }) => packageOf(path) !== undefined && !isTestFile(path),
+    );
+    expect(formatFindings(checkCodesInUse(collectErrorCodes(sources), sources))).toEqual([]);
+  });
+
   it('are found in tables of every shape', () => {
     expect(codesOf("export const ERROR_CODES = { A_B: { summary: 'x' }, 'C_D': 1 };")).toEqual([
       'A_B',
@@ -32,6 +39,28 @@ describe('error codes', () => {
     expect(codesOf('export const X_ERRORS = Object.freeze({ A_B: f(1) });')).toEqual(['A_B']);
     expect(codesOf('const X_ERROR_CODES = { A_B: 1 };')).toEqual([]);
     expect(codesOf('export const OTHER = { A_B: 1 };')).toEqual([]);
+  });
+
+  it('are reported where nothing makes an error of them', () => {
+    const uses = [
+      "throw new NbdError('AA', 'text');",
+      "const { code = 'BB' } = reply;",
+      "const refusal = { code: late ? 'CC' : 'DD', message };",
+      "const status = { EE: 404, 'FF': 500 };",
+      "type Known = 'GG'; const PASSED_ON: readonly Code[] = ['HH'];",
+      "if (error.code === 'II') retry(); switch (code) { case 'JJ': retry(); }",
+    ];
+    const table = ['AA', 'BB', 'CC', 'DD', 'EE', 'FF', 'GG', 'HH', 'II', 'JJ'];
+    const files = virtualSources({
+      'a.ts': `export const ERROR_CODES = ${JSON.stringify(table)};`,
+      'b.ts': uses.join('\n'),
+    });
+    const findings = formatFindings(checkCodesInUse(collectErrorCodes(files), files));
+    expect(findings).toEqual(
+      ['EE', 'FF', 'GG', 'HH', 'II', 'JJ'].map(
+        (code) => `a.ts:1: ${code} of ERROR_CODES is used nowhere`,
+      ),
+    );
   });
 
   it('are reported where table and page differ', () => {

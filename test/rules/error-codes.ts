@@ -91,3 +91,42 @@ export function checkErrorCodes(
   }
   return findings;
 }
+
+/**
+ * Codes that no source makes an error, an answer or an alarm of. A mention in a table, in a list of
+ * codes, in a type or in a comparison is no use: it only waits for one.
+ */
+export function checkCodesInUse(
+  codes: readonly ErrorCode[],
+  files: readonly SourceFile[],
+): Finding[] {
+  const used = new Set<string>();
+  for (const file of files) {
+    walk(file, (node) => {
+      if (ts.isStringLiteralLike(node) && CODE.test(node.text) && isUse(node)) used.add(node.text);
+    });
+  }
+  return codes
+    .filter(({ code }) => !used.has(code))
+    .map(({ code, table, file, line }) => {
+      return { file, line, message: `${code} of ${table} is used nowhere` };
+    });
+}
+
+function isUse(literal: ts.StringLiteralLike): boolean {
+  const { parent } = literal;
+  if (ts.isBinaryExpression(parent)) return !isComparison(parent.operatorToken.kind);
+  if (ts.isPropertyAssignment(parent)) return parent.initializer === literal;
+  return !(
+    ts.isLiteralTypeNode(parent) ||
+    ts.isArrayLiteralExpression(parent) ||
+    ts.isCaseClause(parent)
+  );
+}
+
+function isComparison(operator: ts.SyntaxKind): boolean {
+  return (
+    operator === ts.SyntaxKind.EqualsEqualsEqualsToken ||
+    operator === ts.SyntaxKind.ExclamationEqualsEqualsToken
+  );
+}

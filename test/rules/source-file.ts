@@ -43,6 +43,11 @@ export function packageOf(path: string): string | undefined {
   return /^packages\/([^/]+)\//.exec(path)?.[1];
 }
 
+/** The folder of the npm workspace a file lies in: `packages/core`, `test` or `bench`. */
+export function workspaceOf(path: string): string | undefined {
+  return /^(?:packages\/[^/]+|test|bench)(?=\/)/.exec(path)?.[0];
+}
+
 /** Resolves a relative import or URL to the source it means: `./x.js` is `x.ts`. */
 export function resolveRelative(
   from: string,

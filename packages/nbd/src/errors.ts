@@ -13,7 +13,7 @@ const entry = (errno: NbdErrno, optionReply: number, meaning: string): ErrorEntr
   Object.freeze({ errno, optionReply, meaning });
 
 const { EPERM, EIO, EINVAL, ENOSPC, ENOTSUP, ESHUTDOWN } = Errno;
-const { UNSUP, POLICY, INVALID, UNKNOWN, SHUTDOWN, TOO_BIG, TLS_REQD } = ErrorReply;
+const { UNSUP, POLICY, INVALID, UNKNOWN, SHUTDOWN, TOO_BIG } = ErrorReply;
 
 /** Every error this package makes itself, by code. Backends may use codes of their own. */
 export const NBD_ERROR_CODES = Object.freeze({
@@ -31,8 +31,6 @@ export const NBD_ERROR_CODES = Object.freeze({
   // Answers to options; the handshake goes on.
   NBD_INVALID_OPTION: entry(EINVAL, INVALID, 'The data of the option is malformed'),
   NBD_UNKNOWN_EXPORT: entry(EINVAL, UNKNOWN, 'There is no export of this name'),
-  NBD_POLICY: entry(EPERM, POLICY, 'The export exists but may not be had'),
-  NBD_TLS_REQUIRED: entry(EPERM, TLS_REQD, 'The server wants TLS first'),
   // A server closes a connection for these.
   NBD_BAD_MAGIC: entry(EINVAL, INVALID, 'The peer does not speak NBD or lost its place'),
   NBD_BAD_CLIENT_FLAGS: entry(EINVAL, INVALID, 'The client sent unknown handshake flags'),

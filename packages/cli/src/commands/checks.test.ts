@@ -26,8 +26,25 @@ describe('verify, token, doctor and inspect', () => {
     const text = await ask('verify');
     expect(text).toMatchObject({ exit: 0, stderr: '' });
     expect(text.stdout).toBe('checked 1 234 records: all is well\n');
+    expect((await ask('verify', '--json')).json).toEqual(result);
+    expect(server.requests.map(({ body }) => body)).toEqual([{}, {}]);
+  });
+
+  it('verify of one volume claims nothing of the rest', async () => {
+    const result = { ok: true, problems: [], checked: { volumes: 1, views: 2 } };
+    server.routes.set('POST /v1/verify', { lines: [{ result }] });
+    const well = await ask('verify', 'm/v');
+    const scope = 'compared m/v at 2 instants with a replay of the log, and nothing else';
+    expect(well).toMatchObject({ exit: 0, stdout: `${scope}: all is well\n` });
     expect((await ask('verify', 'm/v', '--json')).json).toEqual(result);
-    expect(server.requests.map(({ body }) => body)).toEqual([{}, { volume: 'm/v' }]);
+    expect(server.requests.map(({ body }) => body)).toEqual([{ volume: 'm/v' }, { volume: 'm/v' }]);
+    const problems = [{ code: 'CORRUPTION', message: 'views differ', place: 'm/v@seq:7, byte 0' }];
+    const damaged = { ok: false, problems, checked: { volumes: 1, views: 1 } };
+    server.routes.set('POST /v1/verify', { lines: [{ result: damaged }] });
+    expect((await ask('verify', 'm/v')).stderr).toBe(
+      'retrace: CHECK_FAILED: found 1 problem: ' +
+        'compared m/v at 1 instant with a replay of the log, and nothing else\n',
+    );
   });
 
   it('verify fails with what is damaged', async () => {
@@ -37,7 +54,7 @@ describe('verify, token, doctor and inspect', () => {
     const text = await ask('verify');
     expect(text.exit).toBe(1);
     expect(text.stdout).toContain('CORRUPTION: bytes are damaged (log/3 at 77)');
-    expect(text.stderr).toMatch(/^retrace: CHECK_FAILED: the check found 1 problem/);
+    expect(text.stderr).toMatch(/^retrace: CHECK_FAILED: found 1 problem: checked/);
     const json = await ask('verify', '--json');
     expect(json.exit).toBe(1);
     expect(json.json).toMatchObject({ ...result, error: { code: 'CHECK_FAILED', exit: 1 } });

@@ -2,7 +2,6 @@ import { formatTarget, parseVolumeInstant, RetraceError } from '@retrace/core';
 import { NbdClient } from '@retrace/nbd';
 import { type Command, Option } from 'commander';
 import type { ApiClient } from '../client/api-client.js';
-import { mapOf, numberField } from '../client/fields.js';
 import { exportUri, findNbdBase } from '../client/nbd-uri.js';
 import { parseByteCount } from '../config/byte-count.js';
 import { copy } from '../export/copy.js';
@@ -83,6 +82,13 @@ const exportRaw = async (
   }
 };
 
+/** The size another program will find. @throws NbdError when the export is refused */
+const sizeOf = async (uri: string): Promise<number> => {
+  const client = await NbdClient.connect(uri);
+  await client.close();
+  return client.info.sizeBytes;
+};
+
 const report = async (
   out: Output,
   file: string,
@@ -119,9 +125,9 @@ const exportTo = async (
       const { start, end } = await exportRaw(uri, file, options, io, stop.signal);
       return { resolved, bytes: end - start };
     }
+    const bytes = await sizeOf(uri);
     await exportQcow2(uri, file, io.findProgram, stop.signal);
-    const [facts] = [mapOf(resolved.answer)];
-    return { resolved, bytes: numberField(facts, 'sizeBytes') ?? 0 };
+    return { resolved, bytes };
   } finally {
     unsubscribe();
   }

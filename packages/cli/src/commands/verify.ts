@@ -37,32 +37,41 @@ const verifyByServer = async (
   );
 };
 
-/** What a check found, for people. */
-export const reportText = (report: JsonMap): string => {
-  const counts = Object.entries(mapField(report, 'checked') ?? {}).flatMap(([what, count]) =>
+/** What was checked: a check of one volume says nothing of the rest. */
+const scopeText = (report: JsonMap, volume: string | undefined): string => {
+  const checked = mapField(report, 'checked') ?? {};
+  if (volume !== undefined) {
+    const views = numberField(checked, 'views') ?? 0;
+    const instants = `${formatCount(views)} ${views === 1 ? 'instant' : 'instants'}`;
+    return `compared ${volume} at ${instants} with a replay of the log, and nothing else`;
+  }
+  const counts = Object.entries(checked).flatMap(([what, count]) =>
     typeof count === 'number' ? [`${formatCount(count)} ${what}`] : [],
   );
+  return counts.length === 0 ? 'checked' : `checked ${counts.join(', ')}`;
+};
+
+/** What a check found, for people. */
+const reportText = (report: JsonMap, volume: string | undefined): string => {
   const problems = mapsField(report, 'problems').map((problem) => {
     const place = textField(problem, 'place');
     const where = place === undefined ? '' : ` (${place})`;
     const code = textField(problem, 'code') ?? 'PROBLEM';
     return `${code}: ${textField(problem, 'message') ?? ''}${where}`;
   });
-  const checked = counts.length === 0 ? 'checked' : `checked ${counts.join(', ')}`;
-  return [...problems, `${checked}: ${report.ok === true ? 'all is well' : 'NOT WELL'}`].join('\n');
+  const verdict = report.ok === true ? 'all is well' : 'NOT WELL';
+  return [...problems, `${scopeText(report, volume)}: ${verdict}`].join('\n');
 };
 
-const finish = async (report: JsonMap, out: Output): Promise<void> => {
+const finish = async (report: JsonMap, volume: string | undefined, out: Output): Promise<void> => {
   if (report.ok === true) {
-    await out.result(report, () => reportText(report));
+    await out.result(report, () => reportText(report, volume));
     return;
   }
-  if (!out.json) await out.line(reportText(report));
+  if (!out.json) await out.line(reportText(report, volume));
   const count = mapsField(report, 'problems').length;
-  throw new CheckFailed(
-    `the check found ${count} ${count === 1 ? 'problem' : 'problems'}: what is not named is sound`,
-    report,
-  );
+  const found = `${count} ${count === 1 ? 'problem' : 'problems'}`;
+  throw new CheckFailed(`found ${found}: ${scopeText(report, volume)}`, report);
 };
 
 const run = async (volume: string | undefined, options: VerifyOptions, io: Io): Promise<void> => {
@@ -79,7 +88,7 @@ const run = async (volume: string | undefined, options: VerifyOptions, io: Io): 
   } finally {
     progress.stop();
   }
-  await finish(report, out);
+  await finish(report, volume, out);
 };
 
 /** `retrace verify`: reads all that is stored, and says whether it is sound. */

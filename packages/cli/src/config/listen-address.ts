@@ -13,19 +13,26 @@ const SOCKET_PATH_BYTES_MAX = 107;
  */
 export const parseListenAddress = (text: string, what: string): NbdAddress => {
   if (text.startsWith('unix:')) return socketAddress(text.slice('unix:'.length), what);
-  return parseHostPort(text, what);
+  return parseHostPort(text, what, ', or unix:PATH');
 };
 
-/** Reads `HOST:PORT` alone. @throws RetraceError USAGE */
-export const parseHostPort = (text: string, what: string): { host: string; port: number } => {
+/**
+ * Reads `HOST:PORT` alone.
+ * @param orElse - what the caller takes besides, for the error
+ * @throws RetraceError USAGE
+ */
+export const parseHostPort = (
+  text: string,
+  what: string,
+  orElse = '',
+): { host: string; port: number } => {
   const match = HOST_PORT.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port > 65_535) {
     throw new RetraceError(
       'USAGE',
-      `${what}: "${text}" is not an address: write HOST:PORT, for example 127.0.0.1:10809` +
-        (what === '--listen' ? '' : ', or unix:PATH'),
+      `${what}: "${text}" is not an address: write HOST:PORT, for example 127.0.0.1:10809${orElse}`,
     );
   }
   return { host, port };

@@ -1,3 +1,4 @@
+import { DEFAULT_SERVER_URL } from '../client/server-url.js';
 import type { DemoSettings } from './settings.js';
 import type { Chapter } from './story.js';
 
@@ -12,7 +13,7 @@ export interface GuideFacts {
 
 const showCommand = ({ fullName, textOffset }: DemoSettings, { text, time }: Chapter): string => {
   const length = Buffer.byteLength(text) + 1;
-  return `npx retrace export ${fullName}@${time} - --offset ${textOffset} --length ${length}`;
+  return `export ${fullName}@${time} - --offset ${textOffset} --length ${length}`;
 };
 
 /** What to try next. */
@@ -20,27 +21,29 @@ export const guideText = ({ settings, http, nbd, agentUri, chapters }: GuideFact
   const first = chapters[0]!;
   const last = chapters.at(-1)!;
   const { fullName, textOffset, data } = settings;
+  const elsewhere = http === DEFAULT_SERVER_URL ? '' : ` --server ${http}`;
+  const line = (command: string): string => `npx retrace ${command}${elsewhere}`;
   return `
 Retrace is running. The disk image ${settings.imagePath} is protected as ${fullName}:
 a text at byte ${textOffset} of it has just been overwritten twice, a second apart.
 
 Read the disk as it was at two different instants:
 
-  ${showCommand(settings, first)}
-  ${showCommand(settings, last)}
+  ${line(showCommand(settings, first))}
+  ${line(showCommand(settings, last))}
 
 Look around:
 
-  npx retrace status
-  npx retrace timeline ${fullName}
-  npx retrace resolve ${fullName}@-5s
+  ${line('status')}
+  ${line(`timeline ${fullName}`)}
+  ${line(`resolve ${fullName}@-2s`)}
 
 Use it:
 
   server, HTTP         ${http}
   any instant, NBD     ${nbd}/${fullName}@${first.time}
   write to the disk    ${agentUri}
-  mount an instant     sudo npx retrace mount ${fullName}@${first.time} /mnt
+  mount an instant     sudo ${line(`mount ${fullName}@${first.time} /mnt`)}
                        (once a filesystem is on it; the README has a five-minute tour)
 
 Everything lies in ${data}. Ctrl-C stops it; the next start goes on with the same history.

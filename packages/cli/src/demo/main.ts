@@ -1,9 +1,24 @@
+import { EXIT } from '@retrace/core';
+import { CommanderError } from 'commander';
 import { type Running, startDemo } from './demo.js';
-import { demoSettings } from './settings.js';
+import { parseDemoOptions } from './options.js';
+import { type DemoOptions, demoSettings } from './settings.js';
 
 /** npm hands on a Ctrl-C that the terminal has sent here as well: these two are one. */
 const SAME_SIGNAL_MS = 500;
 
+const readOptions = (): DemoOptions => {
+  try {
+    return parseDemoOptions(process.argv.slice(2));
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) process.exit(EXIT.done);
+    if (error instanceof CommanderError) process.exit(EXIT.usage);
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(EXIT.usage);
+  }
+};
+
+const options = readOptions();
 const running: Running = {};
 let stoppingSince: number | undefined;
 
@@ -25,7 +40,9 @@ const onSignal = (): void => {
   stoppingSince = now;
   console.log('\nStopping: the agent, then the server ...');
   void stopAll().then((isClean) => {
-    console.log(isClean ? 'Stopped cleanly.' : 'Stopped, not cleanly: see the logs in ./data.');
+    console.log(
+      isClean ? 'Stopped cleanly.' : `Stopped, not cleanly: see the logs in ${options.data}.`,
+    );
     process.exit(isClean ? 0 : 1);
   });
 };
@@ -35,9 +52,10 @@ const fail = async (message: string): Promise<void> => {
   stoppingSince = performance.now();
   console.error(`error: ${message}`);
   if (message.startsWith('PORT_IN_USE')) {
-    const { http, nbd } = demoSettings('data');
+    const { listen, nbd } = options;
     console.error(
-      `The demo needs ${http} and ${nbd}: end what listens there, then start it again.`,
+      `The demo needs ${listen} and ${nbd}: end what listens there, or choose other addresses ` +
+        'with npm start -- --listen HOST:PORT --nbd HOST:PORT.',
     );
   }
   await stopAll();
@@ -47,8 +65,8 @@ const fail = async (message: string): Promise<void> => {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 
 try {
-  console.log('Starting a journal server and an agent in ./data ...');
-  console.log(await startDemo(demoSettings('data'), running));
+  console.log(`Starting a journal server and an agent in ${options.data} ...`);
+  console.log(await startDemo(demoSettings(options), running));
   for (const program of [running.server, running.agent]) {
     void program?.exited.then(() => fail(program.lastWords()));
   }

@@ -2,8 +2,16 @@ import { join, resolve } from 'node:path';
 
 const SOCKET_PATH_BYTES_MAX = 107;
 
+/** What a demo may be told: where it has its things, and how it is reached. */
+export interface DemoOptions {
+  readonly data: string;
+  /** `HOST:PORT` each; port 0 takes any free one. */
+  readonly listen: string;
+  readonly nbd: string;
+}
+
 /** Where the demo has its things, and how it is reached. */
-export const demoSettings = (folder: string) => {
+export const demoSettings = ({ data: folder, listen, nbd }: DemoOptions) => {
   const data = resolve(folder);
   const socket = join(data, 'agent', 'disk.sock');
   const fits = Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX;
@@ -16,8 +24,8 @@ export const demoSettings = (folder: string) => {
     imageBytes: 64 * 1024 * 1024,
     serverDir: join(data, 'server'),
     agentDir: join(data, 'agent'),
-    http: '127.0.0.1:7400',
-    nbd: '127.0.0.1:10809',
+    http: listen,
+    nbd,
     /** A socket's path must be short; deep folders use a port. */
     agentListen: fits ? `unix:${socket}` : '127.0.0.1:0',
     /** Where the text stands on the disk, behind what a partition table would need. */

@@ -62,7 +62,8 @@ export const readMountState = async (folder: string): Promise<MountState | undef
     text = await readFile(path, 'utf8');
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return undefined;
-    throw new RetraceError('STATE_INVALID', `${path} cannot be read`, { cause });
+    const why = systemErrorCode(cause) ?? String(cause);
+    throw new RetraceError('STATE_INVALID', `${path} cannot be read: ${why}`, { cause });
   }
   const state = parseState(text);
   if (state !== undefined) return state;

@@ -76,6 +76,7 @@ export class Connection implements NbdConnection {
         this.#end();
         return undefined;
       }
+      this.#tellOpened(agreement);
       return await this.#transmit(agreement, channel);
     } catch (error) {
       this.#stream.destroy();
@@ -86,6 +87,13 @@ export class Connection implements NbdConnection {
         await closeExport({ context: this.#context, connection: this }, agreement.handle);
       }
     }
+  }
+
+  #tellOpened({ exportName, handle }: Agreement): void {
+    const { id: connection, remote } = this;
+    const canonicalName = handle.info.name;
+    const kind = 'export-opened';
+    this.#context.emit({ kind, connection, remote, exportName, canonicalName });
   }
 
   async #handshake(channel: HandshakeChannel): Promise<Agreement | undefined> {

@@ -11,6 +11,7 @@ export type NbdServerEvent =
       /** An export was chosen; `canonicalName` is what it calls itself. */
       readonly kind: 'export-opened';
       readonly connection: number;
+      readonly remote: string;
       readonly exportName: string;
       readonly canonicalName: string;
     }

@@ -1,5 +1,6 @@
 import { RetraceError } from '@retrace/core';
 import { NbdClient, type NbdUri } from '@retrace/nbd';
+import { type Logger, pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ScriptedAgent } from '../testing/scripted-agent.js';
 import { startTestServer, type TestServer } from '../testing/test-server.js';
@@ -13,10 +14,9 @@ interface NbdTest extends TestServer {
 }
 
 /** web-01/root: consistent at seq:2, block 0 written at seq:3 (1) and at seq:4 (2). */
-const startNbd = async (): Promise<NbdTest> => {
+const startNbd = async (logger: Logger = pino({ level: 'silent' })): Promise<NbdTest> => {
   const test = await startTestServer(onTestFinished);
   const { exports: provider, metrics } = test.server;
-  const logger = test.server.app.log as never;
   const addresses = [{ host: '127.0.0.1', port: 0 }];
   const nbd = await NbdServers.listen({ addresses, provider, metrics, logger });
   onTestFinished(() => nbd.close(1000));
@@ -134,6 +134,22 @@ describe('scratch', () => {
     const again = await open(test, 'scratch:web-01/root@seq:3');
     expect(await again.read(0, 4096)).toEqual(block(1));
     expect(await (await open(test, 'web-01/root@seq:3')).read(0, 4096)).toEqual(block(1));
+  });
+
+  it('is logged when it is opened: what was asked for, what it is, and by whom', async () => {
+    const lines: string[] = [];
+    const test = await startNbd(pino({}, { write: (line) => void lines.push(line) }));
+    await open(test, 'scratch:web-01/root@bookmark:done');
+    const opened = lines.map((line) => JSON.parse(line) as object);
+    expect(opened).toContainEqual(
+      expect.objectContaining({
+        level: 30,
+        msg: 'nbd: export opened',
+        exportName: 'scratch:web-01/root@bookmark:done',
+        canonicalName: expect.stringMatching(/^scratch:web-01\/root@seq:\d+$/) as string,
+        remote: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string,
+      }),
+    );
   });
 
   it('a full one answers ENOSPC and goes on', async () => {

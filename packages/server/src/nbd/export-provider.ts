@@ -86,7 +86,7 @@ export class InstantExports implements NbdExportProvider {
     if (volumeId === undefined) throw new RetraceError('INTERNAL', 'a volume has no id');
     const name = canonicalName(wanted, seq);
     const scratch = wanted.kind === 'scratch';
-    if (scratch) space.enter();
+    if (scratch) space.enter(name);
     const view = this.#view(found, volumeId, scratch);
     this.#open += 1;
     metrics.exports.inc({ kind: wanted.kind });

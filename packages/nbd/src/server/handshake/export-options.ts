@@ -81,7 +81,7 @@ function agreementOn(session: HandshakeSession, name: string, handle: NbdExport)
     const flags = transmissionFlags(info, agreed.structured);
     const extents = agreed.allocationFor === name && handle.extents !== undefined;
     const facts = requestFacts(info.sizeBytes, blocks, flags, agreed.structured, extents);
-    return { handle, facts, structured: agreed.structured };
+    return { handle, exportName: name, facts, structured: agreed.structured };
   } catch (error) {
     throw reported(session, 'open', error);
   }

@@ -83,6 +83,26 @@ describe('the handshake', () => {
     expect(disk.closes).toBe(2);
   });
 
+  it('tells which export was opened, for use only, by both of its names', async () => {
+    const disk = new MemoryExport({ info: { name: 'canonical' } });
+    const { dial, event, events } = startServer({ disk });
+    const { raw } = dial();
+    await raw.greet();
+    raw.send(encodeOption(Option.INFO, goData('disk')));
+    await finish(raw);
+    expect(events.filter(({ kind }) => kind === 'export-opened')).toEqual([]);
+    raw.send(encodeOption(Option.GO, goData('disk')));
+    await finish(raw);
+    const { connection } = await event('connection-opened');
+    expect(await event('export-opened')).toEqual({
+      kind: 'export-opened',
+      connection,
+      remote: 'memory',
+      exportName: 'disk',
+      canonicalName: 'canonical',
+    });
+  });
+
   it('offers DF only with structured replies', async () => {
     const flagsOf = async (structured: boolean): Promise<number> => {
       const { raw } = start().dial();

@@ -20,6 +20,8 @@ const ALONE_COST_BYTES = 256 * 1024;
 /** What the handshake agreed on. */
 export interface Agreement {
   readonly handle: NbdExport;
+  /** As the client gave it; what the export calls itself is in `handle.info`. */
+  readonly exportName: string;
   readonly facts: RequestFacts;
   readonly structured: boolean;
 }
@@ -31,6 +33,7 @@ export interface Agreement {
 export class Transmission implements FrameSink, BudgetWaiter {
   readonly #stream: Duplex;
   readonly #context: ServerContext;
+  readonly #handle: NbdExport;
   readonly #facts: RequestFacts;
   readonly #replies: ReplyWriter;
   readonly #executor: Executor;
@@ -57,6 +60,7 @@ export class Transmission implements FrameSink, BudgetWaiter {
   constructor(stream: Duplex, context: ServerContext, connectionId: number, agreed: Agreement) {
     this.#stream = stream;
     this.#context = context;
+    this.#handle = agreed.handle;
     this.#facts = agreed.facts;
     this.#replies = new ReplyWriter(stream, agreed.structured, this.#onSent);
     const settled = (): void => this.#settle();
@@ -130,7 +134,8 @@ export class Transmission implements FrameSink, BudgetWaiter {
   }
 
   target(length: number): Buffer | undefined {
-    return this.#request.refusal === undefined ? Buffer.allocUnsafeSlow(length) : undefined;
+    if (this.#request.refusal !== undefined) return undefined;
+    return this.#handle.allocate?.(length) ?? Buffer.allocUnsafeSlow(length);
   }
 
   body(data: Buffer): number {

@@ -30,10 +30,10 @@ export class ScratchExport implements NbdExport {
 
   constructor(options: ScratchExportOptions) {
     this.#options = options;
-    const { view, space } = options;
-    this.#overlay = new ScratchOverlay(view, space);
+    const { view, space, name } = options;
+    this.#overlay = new ScratchOverlay(view, space, name);
     this.info = {
-      name: options.name,
+      name,
       description: options.description,
       sizeBytes: view.sizeBytes,
       readOnly: false,

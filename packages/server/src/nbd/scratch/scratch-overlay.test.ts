@@ -10,6 +10,7 @@ import { ScratchOverlay } from './scratch-overlay.js';
 import { ScratchSpace } from './scratch-space.js';
 
 const KIB = 1024;
+const NAME = 'scratch:web-01/root@seq:7';
 
 const makeSpace = async (limits: Partial<ServerLimits> = {}) => {
   const directory = await mkdtemp(join(tmpdir(), 'retrace-scratch-'));
@@ -18,8 +19,8 @@ const makeSpace = async (limits: Partial<ServerLimits> = {}) => {
 };
 
 const makeOverlay = (space: ScratchSpace, image: Buffer): ScratchOverlay => {
-  space.enter();
-  return new ScratchOverlay(memoryView(image, 4096), space);
+  space.enter(NAME);
+  return new ScratchOverlay(memoryView(image, 4096), space, NAME);
 };
 
 type Step =
@@ -87,6 +88,7 @@ it('is full by name, keeps what it has, and gives room back', async () => {
   await overlay.write(0, Buffer.alloc(32 * KIB, 1));
   await expect(async () => overlay.write(64 * KIB, Buffer.alloc(4096))).rejects.toMatchObject({
     code: 'DISK_FULL',
+    message: `${NAME}: it holds as much as it may`,
   });
   const target = Buffer.alloc(4096);
   await overlay.read(64 * KIB, target);
@@ -106,7 +108,9 @@ it('shares the limits of all scratch exports and leaves no file behind', async (
     makeOverlay(space, Buffer.alloc(1 << 20)),
     makeOverlay(space, Buffer.alloc(1 << 20)),
   ];
-  expect(() => space.enter()).toThrow(RetraceError);
+  expect(() => space.enter(NAME)).toThrow(
+    new RetraceError('SERVER_BUSY', `${NAME}: 2 scratch exports are open already`),
+  );
   await one.write(0, Buffer.alloc(16 * KIB, 1));
   await expect(async () => two.write(0, Buffer.alloc(8 * KIB))).rejects.toMatchObject({
     code: 'DISK_FULL',
@@ -115,7 +119,18 @@ it('shares the limits of all scratch exports and leaves no file behind', async (
   expect(await readdir(directory)).toEqual([]);
   await one.close();
   await two.close();
-  space.enter();
+  space.enter(NAME);
+});
+
+it('names the export and the reason when its file fails', async () => {
+  const { directory, space } = await makeSpace({ scratchMemoryBytesMax: 4 * KIB });
+  const overlay = makeOverlay(space, Buffer.alloc(1 << 20));
+  await rm(directory, { recursive: true });
+  await expect(overlay.write(0, Buffer.alloc(8 * KIB))).rejects.toMatchObject({
+    code: 'STORAGE_FAILED',
+    message: `${NAME}: its scratch file failed: ENOENT`,
+  });
+  await overlay.close();
 });
 
 it('removes what an earlier run left', async () => {
@@ -136,8 +151,9 @@ it('a zero over a whole TiB is quick and reads as zeros', async () => {
       close: () => undefined,
     },
     space,
+    NAME,
   );
-  space.enter();
+  space.enter(NAME);
   await overlay.zero(1000, sizeBytes - 1000);
   const target = Buffer.alloc(8192);
   await overlay.read(sizeBytes / 2, target);

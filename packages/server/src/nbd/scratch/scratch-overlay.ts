@@ -23,16 +23,18 @@ interface FilePiece {
  */
 export class ScratchOverlay {
   readonly #view: ViewPort;
+  readonly #exportName: string;
   readonly #map: BlockMap;
   readonly #store: ScratchStore;
   /** The change under way and those behind it. */
   #changes: Pending;
 
-  constructor(view: ViewPort, space: ScratchSpace) {
+  constructor(view: ViewPort, space: ScratchSpace, exportName: string) {
     this.#view = view;
+    this.#exportName = exportName;
     const blocks = Math.ceil(view.sizeBytes / BLOCK_BYTES);
     this.#map = new BlockMap(blocks, space.limits.scratchMapBytesMax);
-    this.#store = new ScratchStore(space);
+    this.#store = new ScratchStore(space, exportName);
   }
 
   /** @throws RetraceError as the view's read, STORAGE_FAILED */
@@ -243,7 +245,7 @@ export class ScratchOverlay {
 
   #checkMap(first: number, count: number): void {
     if (this.#map.hasRoom(first, count)) return;
-    throw new RetraceError('DISK_FULL', 'the scratch export has too many scattered changes');
+    throw new RetraceError('DISK_FULL', `${this.#exportName}: its changes are too scattered`);
   }
 }
 

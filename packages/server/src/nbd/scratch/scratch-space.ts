@@ -32,9 +32,10 @@ export class ScratchSpace {
   }
 
   /** One scratch export more. @throws RetraceError SERVER_BUSY */
-  enter(): void {
+  enter(exportName: string): void {
     if (this.#open >= this.limits.scratchesMax) {
-      throw new RetraceError('SERVER_BUSY', `${this.#open} scratch exports are open already`);
+      const why = `${this.#open} scratch exports are open already`;
+      throw new RetraceError('SERVER_BUSY', `${exportName}: ${why}`);
     }
     this.#open += 1;
   }
@@ -72,7 +73,7 @@ export class ScratchSpace {
    * A file without a name: it is gone when it is closed, also by a crash.
    * @throws RetraceError DISK_FULL, STORAGE_FAILED
    */
-  async openFile(): Promise<FileHandle> {
+  async openFile(exportName: string): Promise<FileHandle> {
     this.#files += 1;
     const path = join(this.#directory, `${process.pid}-${this.#files}.scratch`);
     try {
@@ -80,20 +81,20 @@ export class ScratchSpace {
       await rm(path);
       return handle;
     } catch (error) {
-      throw scratchError(error);
+      throw scratchError(error, exportName);
     }
   }
 }
 
-/** A failed call on a scratch file by its name. */
-export const scratchError = (error: unknown): RetraceError => {
-  const code = systemErrorCode(error);
+/** A failed call on the file of a scratch export, with the export's name. */
+export const scratchError = (cause: unknown, exportName: string): RetraceError => {
+  const code = systemErrorCode(cause);
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new RetraceError('DISK_FULL', 'no space is left for the scratch export', {
-      cause: error,
-    });
+    const text = `${exportName}: no space is left for what was written (${code})`;
+    return new RetraceError('DISK_FULL', text, { cause });
   }
-  return new RetraceError('STORAGE_FAILED', 'the file of a scratch export failed', {
-    cause: error,
+  const why = code ?? (cause instanceof Error ? cause.message : String(cause));
+  return new RetraceError('STORAGE_FAILED', `${exportName}: its scratch file failed: ${why}`, {
+    cause,
   });
 };

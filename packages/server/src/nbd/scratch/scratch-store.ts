@@ -11,12 +11,15 @@ export const SCRATCH_BLOCK_BYTES = 4096;
  */
 export class ScratchStore {
   readonly #space: ScratchSpace;
+  readonly #exportName: string;
   readonly #memory = new Map<number, Buffer>();
   #file: FileHandle | undefined;
   #fileBytes = 0;
 
-  constructor(space: ScratchSpace) {
+  /** @param exportName - whose blocks these are, for its errors */
+  constructor(space: ScratchSpace, exportName: string) {
     this.#space = space;
+    this.#exportName = exportName;
   }
 
   /**
@@ -36,7 +39,7 @@ export class ScratchStore {
         return 'file';
       }
     }
-    throw new RetraceError('DISK_FULL', 'the scratch export holds as much as it may');
+    throw new RetraceError('DISK_FULL', `${this.#exportName}: it holds as much as it may`);
   }
 
   /** Gives room back that was taken for blocks in the file. */
@@ -78,14 +81,14 @@ export class ScratchStore {
 
   /** @throws RetraceError DISK_FULL, STORAGE_FAILED */
   async writeFile(offset: number, data: Buffer): Promise<void> {
-    this.#file ??= await this.#space.openFile();
+    this.#file ??= await this.#space.openFile(this.#exportName);
     try {
       for (let done = 0; done < data.length; ) {
         const { bytesWritten } = await this.#file.write(data, done, undefined, offset + done);
         done += bytesWritten;
       }
     } catch (error) {
-      throw scratchError(error);
+      throw scratchError(error, this.#exportName);
     }
   }
 
@@ -99,7 +102,7 @@ export class ScratchStore {
         done += bytesRead;
       }
     } catch (error) {
-      throw scratchError(error);
+      throw scratchError(error, this.#exportName);
     }
   }
 
