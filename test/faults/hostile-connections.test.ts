@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { encodeControl } from '@retrace/core';
 import { encodeOption, encodeRequest, type NbdAddress, parseUri } from '@retrace/nbd';
 import { expect, it } from 'vitest';
@@ -147,6 +148,14 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
+/**
+ * The attackers of this test are on other machines in truth: what they take of the CPUs here is not
+ * to be counted as what they do to the server. Only root may raise a priority again.
+ */
+function setOwnPriority(priority: number): void {
+  if (process.getuid?.() === 0) setPriority(priority);
+}
+
 /** 99th percentiles of one reader, side by side in time. */
 interface Round {
   readonly calmMs: number;
@@ -189,9 +198,11 @@ describeWith(['fio'], 'hostile connections to every port', () => {
     const rounds: Round[] = [];
     for (let i = 0; i < ROUNDS; i++) {
       const calmMs = await readerP99Ms(view);
-      const attacks = runAll(CONNECTIONS / ROUNDS, AT_ONCE, one);
-      const stormMs = await readerP99Ms(view);
-      await attacks;
+      const reader = readerP99Ms(view);
+      setOwnPriority(constants.priority.PRIORITY_LOW);
+      await runAll(CONNECTIONS / ROUNDS, AT_ONCE, one);
+      const stormMs = await reader;
+      setOwnPriority(constants.priority.PRIORITY_NORMAL);
       rounds.push({ calmMs, stormMs });
     }
     await silent;

@@ -36,3 +36,4 @@ export {
 export type { NbdEventListener, NbdServerEvent } from './server/events.js';
 export { type NbdListenOptions, NbdServer, type NbdServerOptions } from './server/server.js';
 export type { NbdServerStats } from './server/stats.js';
+export { TurnQueue } from './server/turn-queue.js';

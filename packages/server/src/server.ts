@@ -1,10 +1,12 @@
 import type { Clock } from '@retrace/core';
+import { TurnQueue } from '@retrace/nbd';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { TokenStore } from './auth/token-store.js';
 import { buildApp } from './http/app.js';
 import type { HttpContext } from './http/context.js';
 import { RequestDrain } from './http/request-drain.js';
+import { acceptInTurns } from './http/take-turns.js';
 import { IngestBudget } from './ingest/budget.js';
 import { SessionHub } from './ingest/session-hub.js';
 import { acceptAgents } from './ingest/upgrade.js';
@@ -40,6 +42,8 @@ export interface RetraceServer {
   readonly tokens: TokenStore;
   readonly metrics: Metrics;
   readonly limits: ServerLimits;
+  /** For all ports: whoever comes is let in one a turn of the event loop. */
+  readonly turns: TurnQueue;
   /** Says where NBD is served, for the status. */
   announceNbd(uris: readonly string[]): void;
   /** Makes ready what must be before the first request. */
@@ -79,12 +83,14 @@ export const buildServer = (options: ServerOptions): RetraceServer => {
     isClosing: () => closing,
   };
   const app = buildApp(context);
+  const turns = new TurnQueue();
+  acceptInTurns(app.server, turns);
   const drain = new RequestDrain(app);
   acceptAgents({ server: app.server, hub, tokens, metrics, logger });
   const housekeeping = setInterval(() => flushTokens(tokens, logger), limits.tokenUseWriteMs);
   housekeeping.unref();
   return {
-    ...{ app, exports, tokens, metrics, limits },
+    ...{ app, exports, tokens, metrics, limits, turns },
     announceNbd: (uris) => {
       nbdUris = uris;
     },

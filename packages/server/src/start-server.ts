@@ -74,8 +74,8 @@ export const startServer = async (options: StartOptions): Promise<StartedServer>
     });
     closers.push(() => server.close());
     await server.prepare();
-    const { exports: provider, metrics } = server;
-    const nbd = await NbdServers.listen({ addresses, provider, metrics, logger });
+    const { exports: provider, metrics, turns } = server;
+    const nbd = await NbdServers.listen({ addresses, provider, turns, metrics, logger });
     closers.push(() => nbd.close(NBD_CLOSE_TIMEOUT_MS));
     server.announceNbd(nbd.uris);
     const httpUrl = await listen(server.app, http);

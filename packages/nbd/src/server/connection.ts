@@ -99,6 +99,7 @@ export class Connection implements NbdConnection {
   async #handshake(channel: HandshakeChannel): Promise<Agreement | undefined> {
     this.#channel = channel;
     const { handshakeTimeoutMs } = this.#context.limits;
+    // Its own timer runs while it waits: a queue too long for it says that the server is overrun.
     const timer = setTimeout(() => {
       const text = `no export was chosen within ${handshakeTimeoutMs} ms`;
       channel.reader.fail(new NbdError('NBD_HANDSHAKE_TIMEOUT', text));

@@ -3,6 +3,7 @@ import type { NbdLimits } from '../limits.js';
 import type { Budget } from './budget.js';
 import type { NbdEventListener } from './events.js';
 import type { StatsCounter } from './stats.js';
+import type { TurnQueue } from './turn-queue.js';
 
 /** What the connections of a server share. */
 export interface ServerContext {
@@ -11,4 +12,6 @@ export interface ServerContext {
   readonly budget: Budget;
   readonly stats: StatsCounter;
   readonly emit: NbdEventListener;
+  /** For handshakes: requests of those who are through them come first. */
+  readonly turns: TurnQueue;
 }

@@ -10,6 +10,7 @@ import { Connection } from './connection.js';
 import type { ServerContext } from './context.js';
 import { guardedListener, type NbdEventListener } from './events.js';
 import { type NbdServerStats, StatsCounter } from './stats.js';
+import { TurnQueue } from './turn-queue.js';
 
 const CLOSE_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_DELAY_MS = 30_000;
@@ -21,6 +22,8 @@ export interface NbdServerOptions {
   readonly limits?: Partial<NbdLimits>;
   /** Told what happens. Called synchronously: be quick. */
   readonly onEvent?: NbdEventListener;
+  /** Shared with other servers of the process. Default: one of its own. */
+  readonly turns?: TurnQueue;
 }
 
 /** What a listening server needs. */
@@ -53,6 +56,7 @@ export class NbdServer {
       budget: new Budget(limits.serverRequestsMax, limits.serverBytesMax),
       stats: new StatsCounter(),
       emit: guardedListener(options.onEvent),
+      turns: options.turns ?? new TurnQueue(),
     };
   }
 

@@ -16,9 +16,9 @@ interface NbdTest extends TestServer {
 /** web-01/root: consistent at seq:2, block 0 written at seq:3 (1) and at seq:4 (2). */
 const startNbd = async (logger: Logger = pino({ level: 'silent' })): Promise<NbdTest> => {
   const test = await startTestServer(onTestFinished);
-  const { exports: provider, metrics } = test.server;
+  const { exports: provider, metrics, turns } = test.server;
   const addresses = [{ host: '127.0.0.1', port: 0 }];
-  const nbd = await NbdServers.listen({ addresses, provider, metrics, logger });
+  const nbd = await NbdServers.listen({ addresses, provider, turns, metrics, logger });
   onTestFinished(() => nbd.close(1000));
   const agent = await ScriptedAgent.open(test.httpUrl);
   agent.send(

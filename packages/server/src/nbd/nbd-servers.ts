@@ -1,6 +1,12 @@
 import { chmod } from 'node:fs/promises';
 import { RetraceError } from '@retrace/core';
-import { NbdError, type NbdExportProvider, NbdServer, type NbdServerEvent } from '@retrace/nbd';
+import {
+  NbdError,
+  type NbdExportProvider,
+  NbdServer,
+  type NbdServerEvent,
+  type TurnQueue,
+} from '@retrace/nbd';
 import type { Logger } from 'pino';
 import { formatHostPort, type ListenAddress, requireLocal } from '../listen/address.js';
 import type { Metrics } from '../observe/metrics.js';
@@ -9,6 +15,7 @@ import { mirrorNbd } from '../observe/mirrors.js';
 export interface NbdServersOptions {
   readonly addresses: readonly ListenAddress[];
   readonly provider: NbdExportProvider;
+  readonly turns: TurnQueue;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -23,13 +30,13 @@ export class NbdServers {
 
   /** @throws RetraceError LISTEN_REFUSED, PORT_IN_USE, CONFIG_INVALID */
   static async listen(options: NbdServersOptions): Promise<NbdServers> {
-    const { addresses, provider, metrics, logger } = options;
+    const { addresses, provider, turns, metrics, logger } = options;
     for (const address of addresses) requireLocal(address, 'NBD');
     const onEvent = (event: NbdServerEvent): void => noteEvent(event, logger, metrics);
     const servers: NbdServer[] = [];
     try {
       for (const address of addresses) {
-        servers.push(await NbdServer.listen({ address, provider, onEvent }));
+        servers.push(await NbdServer.listen({ address, provider, turns, onEvent }));
         // NBD takes no tokens in this version: who may open the socket may read every instant.
         if ('path' in address) await chmod(address.path, 0o600);
       }

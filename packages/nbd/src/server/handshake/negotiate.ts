@@ -47,6 +47,7 @@ export async function negotiate(
   connection: NbdConnection,
   draining: () => boolean,
 ): Promise<Agreement | undefined> {
+  await context.turns.take();
   const noZeroes = await greet(channel);
   const agreed = { structured: false, allocationFor: undefined };
   const session = { channel, context, connection, draining, agreed, noZeroes };
@@ -84,6 +85,7 @@ async function answerNext(session: HandshakeSession): Promise<OptionOutcome> {
     throw new NbdError('NBD_OPTION_TOO_LARGE', `option ${option} has ${length} bytes`);
   }
   const data = await channel.reader.read(length);
+  await context.turns.take();
   const handler = HANDLERS.get(option) ?? answerUnknown;
   try {
     const outcome = await handler(session, option, data);
