@@ -71,7 +71,7 @@ export const AGENT_LIMITS: AgentLimits = Object.freeze({
   backlogAgeMsMax: 100,
   frameBytesMax: MIB,
   frameRecordsMax: 1024,
-  frameLingerMs: 1,
+  frameLingerMs: 8,
   frameEagerBytes: 256 * KIB,
   socketBufferBytesMax: 4 * MIB,
   connectTimeoutMs: 10_000,
