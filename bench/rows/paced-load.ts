@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { BenchContext } from '../context.js';
 import { makeImage } from '../peers/image.js';
+import { startPassThrough } from '../peers/pass-through.js';
 import { type Line, line } from '../report/line.js';
 import type { SeenAck } from '../retrace/ack-tap.js';
-import { writePaced } from '../retrace/paced-writer.js';
+import { type PacedWrites, writePaced } from '../retrace/paced-writer.js';
 import { ProtectedDisk } from '../retrace/protected-disk.js';
-import { percentile } from '../statistics/summary.js';
+import { median, percentile } from '../statistics/summary.js';
 import { withCleanups } from '../system/cleanups.js';
 import { cpuShare, type ProcessUsage, readUsage } from '../system/process-usage.js';
 import { waitFor } from '../system/wait-for.js';
@@ -26,6 +27,8 @@ interface PacedFigures {
   readonly bytesPerSecond: number;
   readonly agentCpu: number;
   readonly serverCpu: number;
+  /** Of the NBD server without a journal, under the same writes. */
+  readonly passThroughCpu: number;
   /** The most held while writing. */
   readonly agentRssBytes: number;
   readonly serverRssBytes: number;
@@ -34,7 +37,10 @@ interface PacedFigures {
 /** Rows 7 and 18: how far behind the journal is at 10 MB/s, and what the agent costs then. */
 export async function rows7And18(context: BenchContext): Promise<Line[]> {
   const rounds: PacedFigures[] = [];
-  for (let round = 0; round < context.options.runs; round++) rounds.push(await measure(context));
+  for (let round = 0; round < context.options.runs; round++) {
+    const passThroughCpu = await measurePassThrough(context);
+    rounds.push({ ...(await measure(context)), passThroughCpu });
+  }
   const values = (of: (figures: PacedFigures) => number): number[] => rounds.map(of);
   const worst = (of: (figures: PacedFigures) => number): number => Math.max(...rounds.map(of));
   return [
@@ -71,14 +77,36 @@ export async function rows7And18(context: BenchContext): Promise<Line[]> {
       unit: '%',
       ours: values((it) => it.agentCpu * 100),
       goal: { better: 'lower', must: 15, aim: 5 },
-      also: [{ name: 'server', value: worst((it) => it.serverCpu) * 100, unit: '%' }],
+      also: [
+        { name: 'server', value: worst((it) => it.serverCpu) * 100, unit: '%' },
+        { name: 'pass-through', value: median(values((it) => it.passThroughCpu)) * 100, unit: '%' },
+      ],
     }),
   ];
 }
 
-function measure(context: BenchContext): Promise<PacedFigures> {
+/** What serving these writes costs before any of them is journaled. */
+function measurePassThrough(context: BenchContext): Promise<number> {
   return withCleanups(async (cleanups) => {
-    const { profile, seconds } = context.options;
+    const dir = context.folder('paced-pass');
+    const image = makeImage(join(dir, 'disk.raw'), VOLUME_BYTES);
+    const { uri, pid } = await startPassThrough(image, dir, cleanups);
+    const sampler = new Sampler([pid]);
+    await writePaced(load(uri, context));
+    return sampler.finish()[0]!.cpu;
+  });
+}
+
+const load = (uri: string, { options }: BenchContext): PacedWrites => ({
+  uri,
+  bytesPerSecond: RATE_BYTES_PER_SECOND,
+  writeBytes: WRITE_BYTES,
+  seconds: Math.max(options.seconds, SECONDS_MIN),
+});
+
+function measure(context: BenchContext): Promise<Omit<PacedFigures, 'passThroughCpu'>> {
+  return withCleanups(async (cleanups) => {
+    const { profile } = context.options;
     const dir = context.folder('paced');
     const image = makeImage(join(dir, 'disk.raw'), VOLUME_BYTES);
     const profileDir = profile && join(profile, 'paced');
@@ -89,12 +117,7 @@ function measure(context: BenchContext): Promise<PacedFigures> {
     await disk.settle();
     const firstN = tap.ackedN + 1;
     const sampler = new Sampler([agent.pid, server.pid]);
-    const written = await writePaced({
-      uri: disk.uri,
-      bytesPerSecond: RATE_BYTES_PER_SECOND,
-      writeBytes: WRITE_BYTES,
-      seconds: Math.max(seconds, SECONDS_MIN),
-    });
+    const written = await writePaced(load(disk.uri, context));
     const [agentUse, serverUse] = sampler.finish();
     const lastN = firstN + written.answeredMs.length - 1;
     await waitFor('the last ack', STORED_TIMEOUT_MS, () => tap.ackedN >= lastN || undefined);

@@ -12,6 +12,7 @@ import {
   type MarkName,
   RECORD_KIND,
   RetraceError,
+  toRetraceError,
   type VolumeDefinition,
 } from '@retrace/core';
 
@@ -41,8 +42,26 @@ const invalid = (record: AgentRecord, why: string): RetraceError =>
 export const readDataFrame = (message: Buffer, identity: AgentIdentity): DataFrame => {
   const frame = decodeDataFrame(message);
   if (frame.epoch < 1) throw new RetraceError('RECORD_INVALID', 'epochs begin at 1');
-  for (const record of frame.records) checkRecord(record, identity);
+  for (const record of frame.records) {
+    try {
+      checkRecord(record, identity);
+    } catch (error) {
+      throw naming(record, identity, toRetraceError(error));
+    }
+  }
   return frame;
+};
+
+/** The checks in core know no names; whoever reads the agent's log needs them. */
+const naming = (
+  { volumeIndex }: AgentRecord,
+  { group, volumes }: AgentIdentity,
+  { code, message, details, cause }: RetraceError,
+): RetraceError => {
+  const volume = volumes[volumeIndex];
+  const subject =
+    volume === undefined ? `group ${group.name}` : `volume ${volume.machine}/${volume.name}`;
+  return new RetraceError(code, `${subject}: ${message}`, { cause, details });
 };
 
 const checkRecord = (record: AgentRecord, identity: AgentIdentity): void => {

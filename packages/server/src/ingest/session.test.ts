@@ -193,6 +193,9 @@ describe('bad input', () => {
     ['a volume mark on the group', 'RECORD_INVALID', (a) => a.send(a.mark({ mark: 'sync-begin' }))],
   ];
 
+  /** What is wrong with one record is told with the volume or group it concerns. */
+  const NAMED = new Set(['RECORD_INVALID', 'RECORD_CHECKSUM']);
+
   it.each(cases)('%s ends the session as %s; nothing is stored', async (_name, code, send) => {
     const test = await startTestServer(onTestFinished);
     const good = await ScriptedAgent.open(test.httpUrl, agentHello('db-01'));
@@ -200,7 +203,9 @@ describe('bad input', () => {
     agent.send(agent.mark(START));
     await agent.acked();
     send(agent);
-    expect((await agent.next('error')).code).toBe(code);
+    const error = await agent.next('error');
+    expect(error.code).toBe(code);
+    if (NAMED.has(code)) expect(error.message).toMatch(/^(volume web-01\/root|group web-01): /);
     await agent.closed;
     expect(storedRecords(test)).toBe(1);
     await expect
