@@ -8,7 +8,7 @@ export type { ActivityBucket, ActivityCounts } from './history/activity.js';
 export type { Bookmark } from './history/group-history.js';
 export type { InstantPlace, ResolvedInstant } from './history/resolve.js';
 export type { Resolution } from './history/resolve-target.js';
-export type { Timeline, TimelineGap } from './history/timeline.js';
+export type { Timeline, TimelineGap, TimelineSpan } from './history/timeline.js';
 export type { GapCause } from './history/volume-history.js';
 export { HotIndex } from './index/hot-index.js';
 export { Journal, type JournalOptions } from './journal.js';

@@ -64,7 +64,7 @@ const checkInstant = async (model: JournalModel, seq: number): Promise<void> => 
     await view.read(777, odd);
     expect(odd.equals(truth.subarray(777, 777 + odd.length))).toBe(true);
     let at = 0;
-    for (const extent of view.extents(0, truth.length)) {
+    for (const extent of await view.extents(0, truth.length)) {
       const bytes = truth.subarray(at, at + extent.length);
       if (extent.zero) expect(bytes.every((byte) => byte === 0)).toBe(true);
       at += extent.length;
@@ -196,7 +196,7 @@ describe('Journal', () => {
     await rm(join(dataDir, 'catalog'), { recursive: true });
     const second = await openJournal(dataDir);
     expect(second.problems().length).toBeGreaterThan(0);
-    const found = second.resolve(parseTarget('m/v1'), parseInstant('latest'));
+    const found = await second.resolve(parseTarget('m/v1'), parseInstant('latest'));
     expect(found.seq).toBe(seq);
     const bytes = await readAll(second.view(found.volumeId!, seq));
     expect(bytes.equals(model.truth[seq]![1]!)).toBe(true);
@@ -214,8 +214,12 @@ describe('Journal', () => {
       return 'none';
     };
     const latest = parseInstant('latest');
-    expect(codeOf(() => journal.resolve(parseTarget('a/b'), latest))).toBe('VOLUME_UNKNOWN');
-    expect(codeOf(() => journal.resolve(parseTarget('a'), latest))).toBe('GROUP_UNKNOWN');
+    await expect(journal.resolve(parseTarget('a/b'), latest)).rejects.toMatchObject({
+      code: 'VOLUME_UNKNOWN',
+    });
+    await expect(journal.resolve(parseTarget('a'), latest)).rejects.toMatchObject({
+      code: 'GROUP_UNKNOWN',
+    });
     await journal.close();
     expect(codeOf(() => journal.register({} as never, []))).toBe('JOURNAL_CLOSED');
   });

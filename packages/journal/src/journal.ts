@@ -14,8 +14,8 @@ import type { Group } from './group/group.js';
 import { Registry } from './group/registry.js';
 import type { Volume } from './group/volume.js';
 import { type Resolution, resolveTarget } from './history/resolve-target.js';
-import { type Timeline, timelineOf } from './history/timeline.js';
-import { HotIndex } from './index/hot-index.js';
+import { type Timeline, type TimelineSpan, timelineOf } from './history/timeline.js';
+import { SegmentIndexes } from './index/segment-indexes.js';
 import { compareWithReplay, type VerifyOptions, type VerifyReport } from './journal-verify.js';
 import { JOURNAL_LIMITS, type JournalLimits } from './limits.js';
 import type { LogLimits } from './log/limits.js';
@@ -26,9 +26,11 @@ import { type OpenDirectory, openDirectory } from './open-journal.js';
 import type { Damage } from './storage/damage.js';
 import type { Logger } from './storage/logger.js';
 import { verifyLog } from './verify/verify-log.js';
+import type { BlockSource } from './view/block-source.js';
 import { DamageBook } from './view/damage-book.js';
 import { replay } from './view/replay-view.js';
-import { IndexView, type View } from './view/view.js';
+import { SegmentSource } from './view/segment-source.js';
+import { StackedView, type View } from './view/view.js';
 
 export interface JournalOptions {
   readonly dataDir: string;
@@ -52,7 +54,7 @@ export class Journal {
   readonly #limits: JournalLimits;
   readonly #open: OpenDirectory;
   readonly #registry: Registry;
-  readonly #index = new HotIndex();
+  readonly #index = new SegmentIndexes();
   readonly #damage = new DamageBook();
   #log!: Log;
   #closed = false;
@@ -70,7 +72,7 @@ export class Journal {
       log: {
         append: (inputs) => this.#log.append(inputs),
         noteWatermark: (groupId, timeUs, seq) => this.#log.noteWatermark(groupId, timeUs, seq),
-        readRecord: (lsn) => this.#log.readRecord(lsn),
+        readRecord: (groupId, seq) => this.#readRecord(groupId, seq),
       },
       checkRoom: (records) => this.#checkRoom(records),
     });
@@ -92,7 +94,7 @@ export class Journal {
         serverUuid: open.directory.serverUuid,
         clock: options.clock,
         logger: options.logger,
-        onExpected: (records) => journal.#expect(records),
+        onSegment: (segment, records) => journal.#index.beginLoad(segment, records),
         onRecords: (records, commit) => journal.#take(records, commit),
         ...(options.logLimits === undefined ? {} : { limits: options.logLimits }),
         ...(options.onCommit === undefined ? {} : { onCommit: options.onCommit }),
@@ -121,7 +123,7 @@ export class Journal {
     return {
       log: this.#log.stats,
       indexBytes: this.#index.bytes,
-      indexExtents: this.#index.extents.size,
+      indexExtents: this.#index.size,
       lastLsn: this.#log.lastLsn,
     };
   }
@@ -159,13 +161,13 @@ export class Journal {
    * Finds the seq an instant of a volume or group stands for.
    * @throws RetraceError INSTANT_*, VOLUME_UNKNOWN, GROUP_UNKNOWN
    */
-  resolve(target: TargetRef, request: InstantRequest): Resolution {
+  async resolve(target: TargetRef, request: InstantRequest): Promise<Resolution> {
     const nowUs = this.#clock.nowUs();
     if (target.kind === 'group') {
-      return resolveTarget(this.groupByName(target.name), undefined, request, nowUs);
+      return await resolveTarget(this.groupByName(target.name), undefined, request, nowUs);
     }
     const volume = this.volumeByRef(target);
-    return resolveTarget(this.#registry.groupById(volume.groupId), volume, request, nowUs);
+    return await resolveTarget(this.#registry.groupById(volume.groupId), volume, request, nowUs);
   }
 
   /**
@@ -174,16 +176,13 @@ export class Journal {
    */
   view(volumeId: VolumeId, seq: number): View {
     const { volume } = this.#volumeAt(volumeId, seq);
-    return new IndexView({
-      index: this.#index,
-      payloads: this.#log,
+    return new StackedView({
+      lease: () => ({ sources: this.#sourcesOf(volume), release: () => {} }),
       limits: this.#limits,
-      volumeId,
-      volumeName: volume.fullName,
       seq,
       sizeBytes: volume.sizeAt(seq),
       blockBytes: volume.blockBytes,
-      onDamage: (error) => this.#damage.note(error),
+      onClose: () => {},
     });
   }
 
@@ -191,15 +190,17 @@ export class Journal {
   async replayView(volumeId: VolumeId, seq: number): Promise<View> {
     const { group, volume } = this.#volumeAt(volumeId, seq);
     const shape = { volumeId, sizeBytes: volume.sizeAt(seq), blockBytes: volume.blockBytes };
-    const records = this.#log.scan(1, group.history.lsnOf(seq), { onHole: () => {} });
+    const lastLsn = group.history.recent.lsnOf(seq) ?? 0;
+    const records = this.#log.scan(1, lastLsn, { onHole: () => {} });
     return await replay(records, this.#log, shape, seq);
   }
 
   /** Activity, bookmarks and gaps between two times of the agent's clock. */
-  timeline(volumeId: VolumeId, fromUs: number, toUs: number, bucketUs: number): Timeline {
+  async timeline(volumeId: VolumeId, span: TimelineSpan): Promise<Timeline> {
     const volume = this.#registry.volumeById(volumeId);
     const { history } = this.#registry.groupById(volume.groupId);
-    return timelineOf(history, volumeId, fromUs, toUs, bucketUs);
+    const recent = history.recent.activity(volumeId, span.fromUs, span.toUs);
+    return timelineOf(history, volumeId, recent, span);
   }
 
   /**
@@ -243,6 +244,11 @@ export class Journal {
     }
   }
 
+  async #readRecord(groupId: number, seq: number): Promise<LogRecord | undefined> {
+    const lsn = this.#registry.groupById(groupId).history.recent.lsnOf(seq);
+    return lsn === undefined ? undefined : await this.#log.readRecord(lsn);
+  }
+
   #volumeAt(volumeId: VolumeId, seq: number): { group: Group; volume: Volume } {
     const volume = this.#registry.volumeById(volumeId);
     const group = this.#registry.groupById(volume.groupId);
@@ -250,10 +256,6 @@ export class Journal {
       throw new RetraceError('INSTANT_UNKNOWN', `${volume.fullName} has no seq:${seq}`);
     }
     return { group, volume };
-  }
-
-  #expect(records: number): void {
-    this.#index.beginLoad(Math.min(records, this.#limits.indexExtentsMax));
   }
 
   #take(records: readonly LogRecord[], commit: CommitInfo): void {
@@ -288,13 +290,20 @@ export class Journal {
     );
   }
 
+  #sourcesOf(volume: Volume): BlockSource[] {
+    const { id: volumeId, fullName: volumeName, blockBytes } = volume;
+    const onDamage = (error: RetraceError) => this.#damage.note(error);
+    const shared = { payloads: this.#log, volumeId, volumeName, blockBytes, onDamage };
+    return this.#index.newestFirst().map(({ index }) => new SegmentSource({ index, ...shared }));
+  }
+
   #checkRoom(records: number): void {
     this.#checkOpen();
     const max = this.#limits.indexExtentsMax;
-    if (this.#index.extents.size + records > max) {
+    if (this.#index.size + records > max) {
       throw new RetraceError(
         'INDEX_FULL',
-        `the index holds ${this.#index.extents.size} records, its limit in this version is ` +
+        `the index holds ${this.#index.size} records, its limit in this version is ` +
           `${max}: start a server with a new data directory; the old one stays readable`,
       );
     }

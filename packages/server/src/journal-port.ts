@@ -38,9 +38,12 @@ export interface JournalPort {
     options: { readonly takeOver: boolean },
   ): Promise<{ readonly group: GroupPort; readonly volumeIds: readonly VolumeId[] }>;
   /** @throws RetraceError INSTANT_*, GROUP_UNKNOWN, VOLUME_UNKNOWN */
-  resolve(target: TargetRef, request: InstantRequest): Resolution;
+  resolve(target: TargetRef, request: InstantRequest): Promise<Resolution>;
   view(volumeId: VolumeId, seq: number): ViewPort;
-  timeline(volumeId: VolumeId, fromUs: number, toUs: number, bucketUs: number): Timeline;
+  timeline(
+    volumeId: VolumeId,
+    span: { readonly fromUs: number; readonly toUs: number; readonly bucketUs: number },
+  ): Promise<Timeline>;
 }
 
 /** Stored bytes that are damaged or missing. */
@@ -142,7 +145,11 @@ export interface ViewPort {
   readonly sizeBytes: number;
   readonly blockBytes: number;
   read(offset: number, target: Buffer): undefined | Promise<void>;
-  extents(offset: number, length: number, countMax?: number): readonly ViewExtent[];
+  extents(
+    offset: number,
+    length: number,
+    countMax?: number,
+  ): readonly ViewExtent[] | Promise<readonly ViewExtent[]>;
   close(): void;
 }
 

@@ -15,11 +15,15 @@ import type { GroupHistory } from '../history/group-history.js';
 import type { LogInput, LogRecord } from '../log/log-record.js';
 import type { StreamHolder } from './stream-holder.js';
 
+/** What of a stored record is compared with one that is sent again. */
+export type StoredFacts = Pick<LogRecord, 'kind' | 'offset' | 'length' | 'checksums'>;
+
 /** What the stream needs of the log. */
 export interface StreamLog {
   append(inputs: readonly LogInput[]): Promise<unknown>;
   noteWatermark(groupId: GroupId, timeUs: TimeUs, seq: Seq): void;
-  readRecord(lsn: number): Promise<LogRecord | undefined>;
+  /** A stored record; undefined when it is not there any more. */
+  readRecord(groupId: GroupId, seq: number): Promise<StoredFacts | undefined>;
 }
 
 export interface GroupStreamOptions {
@@ -211,10 +215,10 @@ export class GroupStream {
   async #compare(batch: StreamBatch, records: readonly AgentRecord[]): Promise<void> {
     await this.#settled;
     this.#throwFailure();
-    const { history, log, groupName } = this.#options;
+    const { history, log, groupId, groupName } = this.#options;
     for (const record of records) {
       const seq = history.epochs.seqOf(batch.epoch, record.n);
-      const stored = seq === undefined ? undefined : await log.readRecord(history.lsnOf(seq));
+      const stored = seq === undefined ? undefined : await log.readRecord(groupId, seq);
       if (stored === undefined) continue;
       if (isSameRecord(record, stored)) continue;
       throw new RetraceError(
@@ -252,7 +256,7 @@ const clampTime = (timeUs: number, nowUs: number): number =>
 const sameHolder = (a: StreamHolder | undefined, b: StreamHolder): boolean =>
   a?.epoch === b.epoch && a.instanceId === b.instanceId && a.sessionId === b.sessionId;
 
-const isSameRecord = (sent: AgentRecord, stored: LogRecord): boolean =>
+const isSameRecord = (sent: AgentRecord, stored: StoredFacts): boolean =>
   sent.kind === stored.kind &&
   sent.offset === stored.offset &&
   sent.length === stored.length &&

@@ -63,8 +63,11 @@ export class Volume {
 
   /** The newest consistent instant; undefined before the first copy is complete. */
   get latest(): InstantPlace | undefined {
-    const seq = this.#history.volume(this.id).lastConsistent(this.#history.lastSeq);
-    return seq === undefined ? undefined : { seq, timeUs: this.#history.timeOf(seq) };
+    const { lastSeq, lastTimeUs } = this.#history;
+    const range = this.#history.volume(this.id).ranges.at(-1);
+    if (range === undefined) return undefined;
+    if (range.toSeq >= lastSeq) return { seq: lastSeq, timeUs: lastTimeUs };
+    return { seq: range.toSeq, timeUs: range.toTimeUs };
   }
 
   /** True when the newest stored record leaves the volume consistent. */

@@ -12,6 +12,11 @@ export interface ActivityCounts {
   bytes: number;
 }
 
+/** Counts of one second of the agent's clock, counted from the Unix epoch. */
+export interface ActivityRow extends Readonly<ActivityCounts> {
+  readonly second: number;
+}
+
 /** Counts over [fromUs, toUs). */
 export interface ActivityBucket extends ActivityCounts {
   readonly fromUs: number;
@@ -49,31 +54,51 @@ export class Activity {
     this.#rows.set(index, before + by);
   }
 
-  /**
-   * Buckets of `bucketUs` from `fromUs` (rounded down to a whole second) that hold any record, in
-   * order. A second belongs to the bucket in which it begins.
-   */
-  buckets(fromUs: number, toUs: number, bucketUs: number): ActivityBucket[] {
-    const originUs = Math.floor(fromUs / SECOND_US) * SECOND_US;
-    const out: ActivityBucket[] = [];
-    const first = this.#seconds.lastAtMost(originUs / SECOND_US - 1) + 1;
+  /** Seconds that hold any record and touch [fromUs, toUs], in order. */
+  *rows(fromUs: number, toUs: number): Generator<ActivityRow> {
+    const first = this.#seconds.lastAtMost(Math.floor(fromUs / SECOND_US) - 1) + 1;
     for (let i = first; i < this.#seconds.length; i++) {
-      const row = i * COLUMNS;
-      const secondUs = this.#rows.get(row) * SECOND_US;
-      if (secondUs > toUs) break;
-      const startUs = originUs + Math.floor((secondUs - originUs) / bucketUs) * bucketUs;
-      let bucket = out.at(-1);
-      if (bucket === undefined || bucket.fromUs !== startUs) {
-        const counts = { records: 0, writes: 0, trims: 0, flushes: 0, bytes: 0 };
-        bucket = { fromUs: startUs, toUs: startUs + bucketUs, ...counts };
-        out.push(bucket);
-      }
-      bucket.records += this.#rows.get(row + 1);
-      bucket.writes += this.#rows.get(row + 2);
-      bucket.trims += this.#rows.get(row + 3);
-      bucket.flushes += this.#rows.get(row + 4);
-      bucket.bytes += this.#rows.get(row + 5);
+      const at = i * COLUMNS;
+      const second = this.#rows.get(at);
+      if (second * SECOND_US > toUs) return;
+      yield {
+        second,
+        records: this.#rows.get(at + 1),
+        writes: this.#rows.get(at + 2),
+        trims: this.#rows.get(at + 3),
+        flushes: this.#rows.get(at + 4),
+        bytes: this.#rows.get(at + 5),
+      };
     }
-    return out;
   }
 }
+
+/**
+ * Buckets of `bucketUs` from `fromUs` (rounded down to a whole second) that hold any record, in
+ * order. A second belongs to the bucket in which it begins.
+ * @param rows - in order of their seconds; one second may come in several rows
+ */
+export const activityBuckets = (
+  rows: Iterable<ActivityRow>,
+  fromUs: number,
+  bucketUs: number,
+): ActivityBucket[] => {
+  const originUs = Math.floor(fromUs / SECOND_US) * SECOND_US;
+  const out: ActivityBucket[] = [];
+  for (const row of rows) {
+    const index = Math.floor((row.second * SECOND_US - originUs) / bucketUs);
+    const startUs = originUs + index * bucketUs;
+    let bucket = out.at(-1);
+    if (bucket === undefined || bucket.fromUs !== startUs) {
+      const counts = { records: 0, writes: 0, trims: 0, flushes: 0, bytes: 0 };
+      bucket = { fromUs: startUs, toUs: startUs + bucketUs, ...counts };
+      out.push(bucket);
+    }
+    bucket.records += row.records;
+    bucket.writes += row.writes;
+    bucket.trims += row.trims;
+    bucket.flushes += row.flushes;
+    bucket.bytes += row.bytes;
+  }
+  return out;
+};

@@ -8,6 +8,8 @@ export interface EpochRun {
   readonly firstN: number;
   readonly startTimeUs: number;
   lastSeq: number;
+  /** Time of its last record. */
+  lastTimeUs: number;
   /** Everything the agent did up to this time is stored: the newest watermark, or record time. */
   completeToUs: number;
   /** Its last record is a clean-stop mark. */

@@ -8,12 +8,10 @@ import {
   type Mark,
   RECORD_KIND,
 } from '@retrace/core';
-import { PagedFloat64 } from '../index/paged-array.js';
 import type { LogRecord } from '../log/log-record.js';
-import { Activity } from './activity.js';
 import { EpochList, type EpochRun } from './epoch-list.js';
-import { NumberRuns, StepRuns } from './number-runs.js';
-import { VolumeHistory } from './volume-history.js';
+import { RecentRecords } from './recent-records.js';
+import { type LastConsistent, VolumeHistory } from './volume-history.js';
 
 /** A named instant. */
 export interface Bookmark {
@@ -31,22 +29,43 @@ export interface ClockStandstill {
   readonly heldAtUs: number;
 }
 
+/** What the layers know of a group's records. */
+export interface SealedRecords {
+  /** Time of a record that is there. */
+  timeOf(seq: number): Promise<number>;
+  /** The largest seq whose time is at most `timeUs`, 0 when there is none. */
+  lastSeqAtTime(timeUs: number): Promise<number>;
+  /** The largest seq that had arrived by `arrivalUs`, 0 when there is none. */
+  lastSeqAtArrival(arrivalUs: number): Promise<number>;
+}
+
+const NOTHING_SEALED: SealedRecords = {
+  timeOf: (seq) => Promise.reject(new Error(`seq ${seq} is nowhere`)),
+  lastSeqAtTime: () => Promise.resolve(0),
+  lastSeqAtArrival: () => Promise.resolve(0),
+};
+
 /**
- * What one group did, in the order of seq: times, epochs, watermarks, bookmarks, and for each
- * volume where it is consistent. Built from the records alone, at start and as they are stored.
+ * What one group did, in the order of seq: epochs, watermarks, bookmarks, and for each volume where
+ * it is consistent. Built from the records alone, at start and as they are stored. What is known
+ * of every single record is in `recent` as long as the record is in the log.
  */
 export class GroupHistory {
   readonly epochs = new EpochList();
   readonly bookmarks = new Map<string, Bookmark>();
   readonly standstills: ClockStandstill[] = [];
-  readonly #times = new PagedFloat64();
-  readonly #lsns = new NumberRuns();
-  readonly #arrivals = new StepRuns();
+  readonly recent = new RecentRecords();
+  readonly #sealed: SealedRecords;
   readonly #volumes = new Map<number, VolumeHistory>();
-  readonly #activity = new Map<number, Activity>();
   readonly #holes: { fromSeq: number; toSeq: number }[] = [];
+  #firstTimeUs = 0;
   #lastSeq = 0;
+  #lastTimeUs = 0;
   #watermark: { timeUs: number; seq: number; arrivalUs: number } | undefined;
+
+  constructor(sealed: SealedRecords = NOTHING_SEALED) {
+    this.#sealed = sealed;
+  }
 
   /** Seq of the newest stored record, 0 when there is none. */
   get lastSeq(): number {
@@ -55,7 +74,12 @@ export class GroupHistory {
 
   /** Time of the newest stored record, 0 when there is none. */
   get lastTimeUs(): number {
-    return this.#lastSeq === 0 ? 0 : this.timeOf(this.#lastSeq);
+    return this.#lastTimeUs;
+  }
+
+  /** Time of the first record there ever was, 0 when there is none. */
+  get firstTimeUs(): number {
+    return this.#firstTimeUs;
   }
 
   /** The newest watermark, with the server's time when it was noted. */
@@ -72,60 +96,45 @@ export class GroupHistory {
     let history = this.#volumes.get(volumeId);
     if (history === undefined) {
       history = new VolumeHistory();
-      history.openGap('initial-sync', 0, 0);
+      history.openGap('initial-sync', { seq: 0, timeUs: 0, completeToUs: 0 });
       this.#volumes.set(volumeId, history);
     }
     return history;
   }
 
-  activity(volumeId: number): Activity {
-    let activity = this.#activity.get(volumeId);
-    if (activity === undefined) {
-      activity = new Activity();
-      this.#activity.set(volumeId, activity);
-    }
-    return activity;
-  }
-
   /** Time of a stored record. */
-  timeOf(seq: number): number {
-    return this.#times.get(seq - 1);
-  }
-
-  /** Lsn of a stored record. */
-  lsnOf(seq: number): number {
-    return this.#lsns.get(seq);
+  async timeOf(seq: number): Promise<number> {
+    return this.recent.timeOf(seq) ?? (await this.#sealed.timeOf(seq));
   }
 
   /** The largest seq whose time is at most `timeUs`, 0 when there is none. */
-  lastSeqAtTime(timeUs: number): number {
-    return this.#times.lastAtMost(timeUs) + 1;
+  async lastSeqAtTime(timeUs: number): Promise<number> {
+    return this.recent.lastSeqAtTime(timeUs) ?? (await this.#sealed.lastSeqAtTime(timeUs));
   }
 
   /** The largest seq that had arrived by `arrivalUs`, 0 when there is none. */
-  lastSeqAtArrival(arrivalUs: number): number {
-    const above = this.#arrivals.firstSeqAbove(arrivalUs);
-    return above === undefined ? this.#lastSeq : above - 1;
+  async lastSeqAtArrival(arrivalUs: number): Promise<number> {
+    const recent = this.recent.lastSeqAtArrival(arrivalUs);
+    return recent ?? (await this.#sealed.lastSeqAtArrival(arrivalUs));
   }
 
   /** Takes in the next stored record. A jump in seq is damage: what is missing is noted as lost. */
   add(record: LogRecord): void {
-    if (record.seq !== this.#lastSeq + 1) this.#noteHole(record);
-    this.#times.push(record.timeUs);
-    this.#lsns.add(record.seq, record.lsn);
-    this.#arrivals.add(record.seq, record.arrivalUs);
+    const before = { seq: this.#lastSeq, timeUs: this.#lastTimeUs };
+    if (record.seq !== before.seq + 1) this.#noteHole(record);
+    this.recent.add(record, before.seq + 1, before.timeUs);
+    if (before.seq === 0) this.#firstTimeUs = record.timeUs;
     this.#lastSeq = record.seq;
+    this.#lastTimeUs = record.timeUs;
     const epoch = this.#epochOf(record);
     epoch.lastSeq = record.seq;
+    epoch.lastTimeUs = record.timeUs;
     // All that is older than a stored record is stored; of its own time more may come.
     epoch.completeToUs = Math.max(epoch.completeToUs, record.timeUs - 1);
     epoch.cleanStop = false;
-    if (record.kind === RECORD_KIND.mark) this.#mark(record, epoch);
+    if (record.kind === RECORD_KIND.mark) this.#mark(record, epoch, before.timeUs);
     else if (record.kind === RECORD_KIND.define) this.#define(record);
     else epoch.served = true;
-    if (record.volumeId !== 0) {
-      this.activity(record.volumeId).note(record.kind, record.timeUs, record.payloadBytes);
-    }
   }
 
   /** The agent says that everything up to `timeUs` is recorded up to `seq`, which is stored. */
@@ -143,9 +152,7 @@ export class GroupHistory {
       if (record.n - last.firstN === record.seq - last.firstSeq) return last;
     }
     if (last !== undefined && !last.cleanStop) {
-      for (const volume of this.#volumes.values()) {
-        volume.openGap('unclean-stop', last.lastSeq, last.completeToUs);
-      }
+      for (const volume of this.#volumes.values()) volume.openGap('unclean-stop', endOf(last));
     }
     const run: EpochRun = {
       epoch: record.epoch,
@@ -153,6 +160,7 @@ export class GroupHistory {
       firstN: record.n,
       startTimeUs: record.timeUs,
       lastSeq: record.seq,
+      lastTimeUs: record.timeUs,
       completeToUs: last?.completeToUs ?? 0,
       cleanStop: false,
       served: false,
@@ -162,14 +170,12 @@ export class GroupHistory {
   }
 
   #noteHole(record: LogRecord): void {
-    const fromSeq = this.#lastSeq + 1;
-    const afterTimeUs = this.lastTimeUs;
-    this.#holes.push({ fromSeq, toSeq: record.seq - 1 });
+    const timeUs = this.#lastTimeUs;
+    this.#holes.push({ fromSeq: this.#lastSeq + 1, toSeq: record.seq - 1 });
     // A lost record may have concerned any volume: none is trusted again before its next copy.
     for (const volume of this.#volumes.values()) {
-      volume.openGap('corruption', fromSeq - 1, afterTimeUs);
+      volume.openGap('corruption', { seq: this.#lastSeq, timeUs, completeToUs: timeUs });
     }
-    for (let seq = fromSeq; seq < record.seq; seq++) this.#times.push(afterTimeUs);
   }
 
   #define(record: LogRecord): void {
@@ -179,7 +185,7 @@ export class GroupHistory {
     }
   }
 
-  #mark(record: LogRecord, epoch: EpochRun): void {
+  #mark(record: LogRecord, epoch: EpochRun, beforeUs: number): void {
     const mark: Mark = decodeMark(bodyOf(record));
     switch (mark.mark) {
       case 'clean-stop':
@@ -191,7 +197,7 @@ export class GroupHistory {
         this.volume(record.volumeId).complete(record.seq, record.timeUs);
         break;
       case 'gap-open':
-        this.#openGap(record, mark.reason);
+        this.#openGap(record, mark.reason, beforeUs);
         break;
       case 'bookmark':
         this.bookmarks.set(mark.name, {
@@ -212,19 +218,21 @@ export class GroupHistory {
   }
 
   /** A gap said at the start of an epoch reaches back over the time in which no agent ran. */
-  #openGap(record: LogRecord, reason: GapReason): void {
+  #openGap(record: LogRecord, reason: GapReason, beforeUs: number): void {
     const runs = this.epochs.all;
     const before = runs.at(-2);
     const atStart = before !== undefined && runs.at(-1)?.served === false;
-    const afterSeq = atStart ? before.lastSeq : record.seq - 1;
-    const afterTimeUs = atStart ? before.completeToUs : this.#completeBefore(record);
-    this.volume(record.volumeId).openGap(reason, afterSeq, afterTimeUs);
-  }
-
-  #completeBefore(record: LogRecord): number {
-    return record.seq > 1 ? Math.min(this.timeOf(record.seq - 1), record.timeUs - 1) : 0;
+    const completeToUs = record.seq > 1 ? Math.min(beforeUs, record.timeUs - 1) : 0;
+    const here = { seq: record.seq - 1, timeUs: beforeUs, completeToUs };
+    this.volume(record.volumeId).openGap(reason, atStart ? endOf(before) : here);
   }
 }
+
+const endOf = (run: EpochRun): LastConsistent => ({
+  seq: run.lastSeq,
+  timeUs: run.lastTimeUs,
+  completeToUs: run.completeToUs,
+});
 
 const bodyOf = (record: LogRecord): Buffer => {
   assert(record.body !== undefined, 'marks and definitions come with their bodies');

@@ -36,6 +36,11 @@ export class StepRuns {
     this.#values.push(value);
   }
 
+  /** The first seq that was added; Infinity when there is none. */
+  get firstSeq(): number {
+    return this.#seqs.length === 0 ? Number.POSITIVE_INFINITY : this.#seqs.get(0);
+  }
+
   /** The value at `seq`, undefined before the first. */
   get(seq: number): number | undefined {
     const run = this.#seqs.lastAtMost(seq);

@@ -45,25 +45,28 @@ interface Candidate {
  * @throws RetraceError INSTANT_* (see the table of errors), with `before` and `after` in its
  * details   where there are such neighbours
  */
-export const resolveInstant = (
+export const resolveInstant = async (
   context: ResolveContext,
   request: InstantRequest,
-): ResolvedInstant => {
+): Promise<ResolvedInstant> => {
   if (request.nearest) return resolveNearest(context, request.instant);
-  const candidate = locate(context, request.instant);
-  checkConsistent(context, candidate, request);
+  const candidate = await locate(context, request.instant);
+  await checkConsistent(context, candidate, request);
   return describe(context, candidate.seq, true);
 };
 
-const resolveNearest = (context: ResolveContext, instant: Instant): ResolvedInstant => {
+const resolveNearest = async (
+  context: ResolveContext,
+  instant: Instant,
+): Promise<ResolvedInstant> => {
   const { history, volume } = context;
-  const candidate = locateLoosely(context, instant);
+  const candidate = await locateLoosely(context, instant);
   let seq = volume === undefined ? candidate.seq : (volume.lastConsistent(candidate.seq) ?? 0);
   const gap = candidate.askedUs === undefined ? undefined : volume?.gapAtTime(candidate.askedUs);
   if (gap !== undefined) seq = Math.min(seq, gap.afterSeq);
   if (seq < 1) {
     throw refuse(context, 'INSTANT_BEFORE_HORIZON', instant, 'the history begins later', {
-      after: nextPlace(context, 0),
+      after: await nextPlace(context, 0),
     });
   }
   const complete = candidate.askedUs === undefined || candidate.askedUs <= completeTo(context);
@@ -72,34 +75,34 @@ const resolveNearest = (context: ResolveContext, instant: Instant): ResolvedInst
 };
 
 /** The seq an instant names, complete or not, never beyond the newest. */
-const locateLoosely = (context: ResolveContext, instant: Instant): Candidate => {
+const locateLoosely = async (context: ResolveContext, instant: Instant): Promise<Candidate> => {
   const { history } = context;
   switch (instant.kind) {
     case 'seq':
       return { seq: Math.min(instant.seq, history.lastSeq), askedUs: undefined };
     case 'time':
-      return { seq: history.lastSeqAtTime(instant.timeUs), askedUs: instant.timeUs };
+      return { seq: await history.lastSeqAtTime(instant.timeUs), askedUs: instant.timeUs };
     case 'ago': {
       const askedUs = agentNow(context) - instant.us;
-      return { seq: history.lastSeqAtTime(askedUs), askedUs };
+      return { seq: await history.lastSeqAtTime(askedUs), askedUs };
     }
     case 'arrival':
-      return { seq: history.lastSeqAtArrival(instant.timeUs), askedUs: undefined };
+      return { seq: await history.lastSeqAtArrival(instant.timeUs), askedUs: undefined };
     case 'latest':
     case 'bookmark':
       return locate(context, instant);
   }
 };
 
-const locate = (context: ResolveContext, instant: Instant): Candidate => {
+const locate = async (context: ResolveContext, instant: Instant): Promise<Candidate> => {
   const { history } = context;
   switch (instant.kind) {
     case 'latest':
-      return { seq: latestSeq(context, instant), askedUs: undefined };
+      return { seq: await latestSeq(context, instant), askedUs: undefined };
     case 'seq':
       if (instant.seq > history.lastSeq) {
         throw refuse(context, 'INSTANT_IN_FUTURE', instant, 'it is after the newest', {
-          before: lastPlace(context, history.lastSeq),
+          before: await lastPlace(context, history.lastSeq),
         });
       }
       return { seq: instant.seq, askedUs: undefined };
@@ -119,7 +122,7 @@ const locate = (context: ResolveContext, instant: Instant): Candidate => {
   }
 };
 
-const latestSeq = (context: ResolveContext, instant: Instant): number => {
+const latestSeq = async (context: ResolveContext, instant: Instant): Promise<number> => {
   const { history, volume } = context;
   const last = history.lastSeq;
   const seq = volume === undefined ? last : (volume.lastConsistent(last) ?? 0);
@@ -129,7 +132,11 @@ const latestSeq = (context: ResolveContext, instant: Instant): number => {
   });
 };
 
-const locateTime = (context: ResolveContext, instant: Instant, timeUs: number): Candidate => {
+const locateTime = async (
+  context: ResolveContext,
+  instant: Instant,
+  timeUs: number,
+): Promise<Candidate> => {
   const { history } = context;
   const completeUs = completeTo(context);
   if (timeUs > completeUs) {
@@ -138,24 +145,30 @@ const locateTime = (context: ResolveContext, instant: Instant, timeUs: number): 
         ? 'INSTANT_IN_FUTURE'
         : 'INSTANT_NOT_YET_COMPLETE';
     const why = `complete up to ${formatTime(completeUs)}`;
-    throw refuse(context, code, instant, why, { before: lastPlace(context, history.lastSeq) });
+    throw refuse(context, code, instant, why, {
+      before: await lastPlace(context, history.lastSeq),
+    });
   }
-  const seq = history.lastSeqAtTime(timeUs);
+  const seq = await history.lastSeqAtTime(timeUs);
   if (seq < 1) {
-    const after = nextPlace(context, 0);
+    const after = await nextPlace(context, 0);
     throw refuse(context, 'INSTANT_BEFORE_HORIZON', instant, 'the history begins later', { after });
   }
-  checkStandstill(context, instant, timeUs);
+  await checkStandstill(context, instant, timeUs);
   return { seq, askedUs: timeUs };
 };
 
 /** A time that the agent's clock showed twice has two readings. */
-const checkStandstill = (context: ResolveContext, instant: Instant, timeUs: number): void => {
+const checkStandstill = async (
+  context: ResolveContext,
+  instant: Instant,
+  timeUs: number,
+): Promise<void> => {
   const { history } = context;
   const step = history.standstills.find((s) => timeUs >= s.wallUs && timeUs < s.heldAtUs);
   if (step === undefined) return;
-  const first = history.lastSeqAtTime(timeUs);
-  const last = history.lastSeqAtTime(step.heldAtUs);
+  const first = await history.lastSeqAtTime(timeUs);
+  const last = await history.lastSeqAtTime(step.heldAtUs);
   const why =
     `the agent's clock stepped back from ${formatTime(step.heldAtUs)} to ` +
     `${formatTime(step.wallUs)}: it is seq:${first} before the step, or one of seq:${step.seq} ` +
@@ -166,24 +179,28 @@ const checkStandstill = (context: ResolveContext, instant: Instant, timeUs: numb
   });
 };
 
-const locateArrival = (context: ResolveContext, instant: Instant, timeUs: number): Candidate => {
+const locateArrival = async (
+  context: ResolveContext,
+  instant: Instant,
+  timeUs: number,
+): Promise<Candidate> => {
   if (timeUs >= context.nowUs) {
-    const before = lastPlace(context, context.history.lastSeq);
+    const before = await lastPlace(context, context.history.lastSeq);
     throw refuse(context, 'INSTANT_IN_FUTURE', instant, 'it is after the newest', { before });
   }
-  const seq = context.history.lastSeqAtArrival(timeUs);
+  const seq = await context.history.lastSeqAtArrival(timeUs);
   if (seq < 1) {
-    const after = nextPlace(context, 0);
+    const after = await nextPlace(context, 0);
     throw refuse(context, 'INSTANT_BEFORE_HORIZON', instant, 'the history begins later', { after });
   }
   return { seq, askedUs: undefined };
 };
 
-const checkConsistent = (
+const checkConsistent = async (
   context: ResolveContext,
   { seq, askedUs }: Candidate,
   { instant }: InstantRequest,
-): void => {
+): Promise<void> => {
   const { history, volume } = context;
   if (volume === undefined) return;
   const gap = askedUs === undefined ? undefined : volume.gapAtTime(askedUs);
@@ -194,8 +211,8 @@ const checkConsistent = (
   const after = volume.nextConsistent(Math.max(seq, (within?.untilSeq ?? 1) - 1));
   const details = {
     reason: within?.reason ?? 'initial-sync',
-    before: before === undefined ? undefined : place(history, before),
-    after: after === undefined || after > history.lastSeq ? undefined : place(history, after),
+    before: before === undefined ? undefined : await place(history, before),
+    after: after === undefined || after > history.lastSeq ? undefined : await place(history, after),
   };
   if (before === undefined && seq < horizon) {
     throw refuse(context, 'INSTANT_BEFORE_HORIZON', instant, 'its first copy ends later', details);
@@ -203,9 +220,13 @@ const checkConsistent = (
   throw refuse(context, 'INSTANT_IN_GAP', instant, `gap: ${details.reason}`, details);
 };
 
-const describe = ({ history }: ResolveContext, seq: number, exact: boolean): ResolvedInstant => {
+const describe = async (
+  { history }: ResolveContext,
+  seq: number,
+  exact: boolean,
+): Promise<ResolvedInstant> => {
   const bookmark = [...history.bookmarks.values()].find((candidate) => candidate.seq === seq);
-  return { ...place(history, seq), state: bookmark?.consistency ?? 'crash', exact };
+  return { ...(await place(history, seq)), state: bookmark?.consistency ?? 'crash', exact };
 };
 
 /** Up to which time everything is stored: after a clean stop, up to now. */
@@ -216,24 +237,30 @@ const completeTo = ({ history, nowUs }: ResolveContext): number => {
 };
 
 /** The agent's clock now, as its newest watermark gives it. */
-const agentNow = ({ history, nowUs }: ResolveContext): number => {
+export const agentNow = ({ history, nowUs }: Pick<ResolveContext, 'history' | 'nowUs'>): number => {
   const mark = history.watermark;
   return mark === undefined ? nowUs : mark.timeUs + Math.max(0, nowUs - mark.arrivalUs);
 };
 
-const place = (history: GroupHistory, seq: number): InstantPlace => ({
+const place = async (history: GroupHistory, seq: number): Promise<InstantPlace> => ({
   seq,
-  timeUs: history.timeOf(seq),
+  timeUs: await history.timeOf(seq),
 });
 
-const lastPlace = (context: ResolveContext, seq: number): InstantPlace | undefined => {
+const lastPlace = async (
+  context: ResolveContext,
+  seq: number,
+): Promise<InstantPlace | undefined> => {
   const last = context.volume === undefined ? seq : context.volume.lastConsistent(seq);
   return last === undefined || last < 1 ? undefined : place(context.history, last);
 };
 
-const nextPlace = ({ history, volume }: ResolveContext, seq: number): InstantPlace | undefined => {
+const nextPlace = async (
+  { history, volume }: ResolveContext,
+  seq: number,
+): Promise<InstantPlace | undefined> => {
   const next = volume === undefined ? seq + 1 : volume.nextConsistent(seq);
-  return next === undefined || next > history.lastSeq ? undefined : place(history, next);
+  return next === undefined || next > history.lastSeq ? undefined : await place(history, next);
 };
 
 const refuse = (

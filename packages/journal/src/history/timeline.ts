@@ -1,4 +1,4 @@
-import type { ActivityBucket } from './activity.js';
+import { type ActivityBucket, type ActivityRow, activityBuckets } from './activity.js';
 import type { Bookmark, GroupHistory } from './group-history.js';
 import type { GapCause } from './volume-history.js';
 
@@ -19,17 +19,26 @@ export interface Timeline {
   readonly gaps: readonly TimelineGap[];
 }
 
-/** The timeline of a volume between two times, both inclusive. */
+/** What part of a timeline, in buckets of what length. */
+export interface TimelineSpan {
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly bucketUs: number;
+}
+
+/**
+ * The timeline of a volume between two times, both inclusive.
+ * @param rows - what it did in each second of the span, in order
+ */
 export const timelineOf = (
   history: GroupHistory,
   volumeId: number,
-  fromUs: number,
-  toUs: number,
-  bucketUs: number,
+  rows: Iterable<ActivityRow>,
+  { fromUs, toUs, bucketUs }: TimelineSpan,
 ): Timeline => {
-  const firstTimeUs = history.lastSeq === 0 ? 0 : history.timeOf(1);
+  const { firstTimeUs } = history;
   return {
-    buckets: history.activity(volumeId).buckets(fromUs, toUs, bucketUs),
+    buckets: activityBuckets(rows, fromUs, bucketUs),
     bookmarks: [...history.bookmarks.values()].filter(
       ({ timeUs }) => timeUs >= fromUs && timeUs <= toUs,
     ),

@@ -9,6 +9,8 @@ export interface ConsistentRange {
   readonly fromTimeUs: number;
   /** Infinity while it goes on. */
   toSeq: number;
+  /** Time of the record `toSeq`; Infinity while it goes on. */
+  toTimeUs: number;
 }
 
 /** A stretch without a consistent instant. */
@@ -29,6 +31,15 @@ export interface VolumeSize {
   readonly sizeBytes: number;
 }
 
+/** Where a consistent stretch ended. */
+export interface LastConsistent {
+  /** The last consistent seq, and its record's time. */
+  readonly seq: number;
+  readonly timeUs: number;
+  /** All that was done up to this time is in the record `seq` and those before it. */
+  readonly completeToUs: number;
+}
+
 /**
  * Where one volume is consistent, and how large it was. Fed with the marks of its group in order.
  */
@@ -43,13 +54,14 @@ export class VolumeHistory {
   }
 
   /**
-   * From after `afterSeq` the volume is not consistent any more. An open gap keeps its reason, but
+   * After the record `after` the volume is not consistent any more. An open gap keeps its reason, but
    * for `unclean-stop`, which the journal puts itself and an agent may know better.
    */
-  openGap(reason: GapCause, afterSeq: number, afterTimeUs: number): void {
+  openGap(reason: GapCause, after: LastConsistent): void {
     const last = this.ranges.at(-1);
     if (last !== undefined && last.toSeq === Number.POSITIVE_INFINITY) {
-      last.toSeq = afterSeq;
+      last.toSeq = after.seq;
+      last.toTimeUs = after.timeUs;
     } else if (this.gaps.length > 0) {
       const open = this.gaps.at(-1);
       if (open?.reason === 'unclean-stop') open.reason = reason;
@@ -59,7 +71,7 @@ export class VolumeHistory {
     this.gaps.push({
       reason,
       afterSeq: this.ranges.at(-1)?.toSeq ?? 0,
-      afterTimeUs,
+      afterTimeUs: after.completeToUs,
       untilSeq: Number.POSITIVE_INFINITY,
       untilTimeUs: Number.POSITIVE_INFINITY,
     });
@@ -73,7 +85,12 @@ export class VolumeHistory {
       gap.untilSeq = seq;
       gap.untilTimeUs = timeUs;
     }
-    this.ranges.push({ fromSeq: seq, fromTimeUs: timeUs, toSeq: Number.POSITIVE_INFINITY });
+    this.ranges.push({
+      fromSeq: seq,
+      fromTimeUs: timeUs,
+      toSeq: Number.POSITIVE_INFINITY,
+      toTimeUs: Number.POSITIVE_INFINITY,
+    });
   }
 
   isConsistentAt(seq: number): boolean {

@@ -126,8 +126,8 @@ export class HotIndex {
   }
 
   /**
-   * The same by what is data and what reads as zeros: `extent` is 1 for a run of written blocks, 0
-   * for one that was never written, or zeroed or trimmed since.
+   * The same by kind: `extent` is 0 for a run of blocks never written, 1 for written ones, 2 for
+   * those zeroed or trimmed since.
    */
   dataRuns(
     volumeId: number,
@@ -136,9 +136,10 @@ export class HotIndex {
     blocks: number,
     budget: RangeBudget,
   ): Piece[] {
-    return this.#collect(volumeId, seq, start, blocks, budget, (extent) =>
-      extent !== 0 && this.extents.kind(extent) === RECORD_KIND.write ? 1 : 0,
-    );
+    return this.#collect(volumeId, seq, start, blocks, budget, (extent) => {
+      if (extent === 0) return 0;
+      return this.extents.kind(extent) === RECORD_KIND.write ? 1 : 2;
+    });
   }
 
   #collect(

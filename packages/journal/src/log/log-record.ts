@@ -79,5 +79,11 @@ export interface CommitInfo {
  */
 export type OnRecords = (records: readonly LogRecord[], commit: CommitInfo) => void;
 
+/**
+ * Told at start before the records of a segment come, with how many there are: 0 when that is not
+ * known yet.
+ */
+export type OnSegment = (segment: number, records: number) => void;
+
 /** Bytes of the log's files that belong to no record. */
 export const NO_POSITION = -1;

@@ -7,7 +7,14 @@ import { storageError } from '../storage/storage-error.js';
 import { ChunkSource, type FoundChunk } from './chunk-source.js';
 import { GroupCommit } from './group-commit.js';
 import { LOG_LIMITS, type LogLimits } from './limits.js';
-import type { CommitInfo, LogInput, LogRecord, OnRecords, StoredWatermark } from './log-record.js';
+import type {
+  CommitInfo,
+  LogInput,
+  LogRecord,
+  OnRecords,
+  OnSegment,
+  StoredWatermark,
+} from './log-record.js';
 import { type ScanOptions, scanSegments } from './log-scan.js';
 import type { CommitMeasure, LogStats } from './log-stats.js';
 import { PayloadReader } from './payload-reader.js';
@@ -26,8 +33,7 @@ export interface LogOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onRecords: OnRecords;
-  /** Told before the first record how many there are at least, as far as the catalog knows. */
-  readonly onExpected?: (records: number) => void;
+  readonly onSegment?: OnSegment;
   readonly limits?: Partial<LogLimits>;
   readonly timers?: Timers;
   /** Told of every commit, for histograms. */
@@ -70,8 +76,8 @@ export class Log {
     try {
       await storage.makeDirectory(LOG_DIRECTORY);
       await storage.syncDirectory('');
-      const { onExpected } = options;
-      const recovered = await recoverLog({ ...shared, onRecords, onExpected });
+      const { onSegment } = options;
+      const recovered = await recoverLog({ ...shared, onRecords, onSegment });
       const chain = new SegmentChain({ ...shared, limits, nextSegment: recovered.nextSegment });
       const commits = new GroupCommit({
         chain,

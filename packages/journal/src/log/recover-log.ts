@@ -5,7 +5,7 @@ import type { Logger } from '../storage/logger.js';
 import type { Storage } from '../storage/storage.js';
 import { ChunkSource, type FoundChunk } from './chunk-source.js';
 import { intactRun, secureTail } from './crash-tail.js';
-import type { CommitInfo, OnRecords } from './log-record.js';
+import type { CommitInfo, OnRecords, OnSegment } from './log-record.js';
 import { LsnTracker } from './lsn-tracker.js';
 import type { PayloadReader } from './payload-reader.js';
 import type { SegmentDatabases } from './segment-databases.js';
@@ -22,7 +22,7 @@ export interface RecoverLogOptions {
   readonly logger: Logger;
   readonly serverUuid: string;
   readonly onRecords: OnRecords;
-  readonly onExpected: ((records: number) => void) | undefined;
+  readonly onSegment: OnSegment | undefined;
 }
 
 /** Where the log ended; everything up to there is durable now. */
@@ -44,13 +44,6 @@ const commitOf = ({ chunk }: FoundChunk): CommitInfo => ({
   watermarks: chunk.watermarks,
 });
 
-/** Records up to the last segment whose end is known. */
-const knownRecords = (segments: readonly SegmentRecord[]): number => {
-  const first = segments[0]?.firstLsn ?? 1;
-  const last = segments.at(-1);
-  return last === undefined ? 0 : (last.end?.lastLsn ?? last.firstLsn - 1) - first + 1;
-};
-
 /** Reads the log at start: every chunk in order, checked, and the tail that a crash left. */
 class Recovery {
   readonly #options: RecoverLogOptions;
@@ -68,7 +61,6 @@ class Recovery {
     const { catalog, storage, table } = this.#options;
     const list = await listSegments(this.#options);
     this.#problems.push(...list.problems);
-    this.#options.onExpected?.(knownRecords(list.segments));
     const closed: SegmentRecord[] = [];
     for (const [index, record] of list.segments.entries()) {
       const next = list.segments[index + 1];
@@ -96,6 +88,7 @@ class Recovery {
     this.#tracker.begin(segment, firstLsn, firstCommit);
     this.#payloadBytes = 0;
     const known = end?.lastLsn ?? (nextFirstLsn === undefined ? undefined : nextFirstLsn - 1);
+    this.#options.onSegment?.(segment, known === undefined ? 0 : known - firstLsn + 1);
     const source = new ChunkSource(
       { segment, payloadBytes: end?.payloadBytes },
       { ...this.#options, report: (problem) => this.#problems.push(problem) },

@@ -33,8 +33,8 @@ export const compareViews = async (
     if (options.signal?.aborted === true) {
       throw new RetraceError('CHECK_FAILED', 'the check was stopped before its end');
     }
-    const first = a.extents(at, a.sizeBytes - at, 1)[0]!;
-    const hole = first.hole ? Math.min(first.length, holeBytes(b, at, first.length)) : 0;
+    const first = (await a.extents(at, a.sizeBytes - at, 1))[0]!;
+    const hole = first.hole ? Math.min(first.length, await holeBytes(b, at, first.length)) : 0;
     const length = hole > 0 ? hole : Math.min(first.length, READ_BYTES);
     const different = hole > 0 ? undefined : await compareBytes(a, b, at, length);
     if (different !== undefined) return different;
@@ -45,9 +45,9 @@ export const compareViews = async (
 };
 
 /** Bytes from `offset` that are a hole in the view as well, 0 when they are data. */
-const holeBytes = (view: View, offset: number, length: number): number => {
+const holeBytes = async (view: View, offset: number, length: number): Promise<number> => {
   // A replayed view finds its extents block by block: it is asked for a bounded piece.
-  const extent = view.extents(offset, Math.min(length, 1 << 28), 1)[0]!;
+  const extent = (await view.extents(offset, Math.min(length, 1 << 28), 1))[0]!;
   return extent.hole ? extent.length : 0;
 };
 

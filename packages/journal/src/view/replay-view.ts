@@ -1,6 +1,7 @@
 import { changesContent, crc32c, RECORD_KIND, RetraceError } from '@retrace/core';
 import type { LogRecord } from '../log/log-record.js';
-import type { PayloadSource, View, ViewExtent } from './view.js';
+import type { PayloadSource } from './segment-source.js';
+import type { View, ViewExtent } from './view.js';
 
 /** Where a block's newest bytes are stored. */
 interface BlockPlace {

@@ -1,6 +1,6 @@
-import { crc32c, RECORD_KIND, RetraceError } from '@retrace/core';
-import type { HotIndex, Piece } from '../index/hot-index.js';
 import type { JournalLimits } from '../limits.js';
+import type { BlockPiece, BlockSource, SourcePiece } from './block-source.js';
+import { stackedPieces, stackedRuns } from './source-stack.js';
 
 /** A run of bytes that is data or reads as zeros. */
 export interface ViewExtent {
@@ -23,68 +23,82 @@ export interface View {
   /**
    * Data and holes from `offset`, consecutive; may stop before `length`, after at least one.
    * @param countMax - no more than these are wanted
+   * @throws RetraceError as read
    */
-  extents(offset: number, length: number, countMax?: number): ViewExtent[];
+  extents(
+    offset: number,
+    length: number,
+    countMax?: number,
+  ): readonly ViewExtent[] | Promise<readonly ViewExtent[]>;
   close(): void;
 }
 
-/** Where payload bytes are read from: the log. */
-export interface PayloadSource {
-  readPayload(segment: number, position: number, target: Buffer): undefined | Promise<void>;
+/** The sources of a volume as they are now; what they read from stays until `release`. */
+export interface SourceLease {
+  /** Newest first. */
+  readonly sources: readonly BlockSource[];
+  release(): void;
 }
 
-/** Told of every damage a read meets. */
-export type DamageSink = (error: RetraceError) => void;
-
-export interface IndexViewOptions {
-  readonly index: HotIndex;
-  readonly payloads: PayloadSource;
+export interface StackedViewOptions {
+  /** Asked by each read: segments are sealed and layers are merged while a view is open. */
+  readonly lease: () => SourceLease;
   readonly limits: JournalLimits;
-  readonly volumeId: number;
-  /** How errors call the volume. */
-  readonly volumeName: string;
   readonly seq: number;
   readonly sizeBytes: number;
   readonly blockBytes: number;
-  readonly onDamage: DamageSink;
+  readonly onClose: () => void;
 }
 
 /**
- * A view by the index: it holds nothing but its seq, so that it costs the same for any volume and
- * any history, and the seq's meaning never changes (records are only ever added after it).
+ * A view by the indexes of log and layers: it holds nothing but its seq, so that it costs the same
+ * for any volume and any history, and the seq's meaning never changes (records are only ever added
+ * after it).
  */
-export class IndexView implements View {
+export class StackedView implements View {
   readonly sizeBytes: number;
   readonly blockBytes: number;
-  readonly #options: IndexViewOptions;
+  readonly #options: StackedViewOptions;
+  #closed = false;
 
-  constructor(options: IndexViewOptions) {
+  constructor(options: StackedViewOptions) {
     this.#options = options;
     this.sizeBytes = options.sizeBytes;
     this.blockBytes = options.blockBytes;
   }
 
   read(offset: number, target: Buffer): undefined | Promise<void> {
+    const { lease, seq } = this.#options;
     const { blockBytes } = this;
-    const startBlock = Math.floor(offset / blockBytes);
-    const endBlock = Math.ceil((offset + target.length) / blockBytes);
-    if (endBlock - startBlock === 1) {
-      const { index, volumeId, seq } = this.#options;
-      const extent = index.extentAt(volumeId, seq, startBlock);
-      return this.#readPiece({ startBlock, blocks: 1, extent }, offset, target);
-    }
-    return this.#readPieces(this.#pieces(startBlock, endBlock - startBlock), offset, target, 0);
+    const start = Math.floor(offset / blockBytes);
+    const blocks = Math.ceil((offset + target.length) / blockBytes) - start;
+    const held = lease();
+    return withLease(held, () => {
+      const found = stackedPieces(held.sources, seq, start, blocks, unlimitedBudget());
+      return found instanceof Promise
+        ? found.then((pieces) => this.#readPieces(pieces, offset, target, 0))
+        : this.#readPieces(found, offset, target, 0);
+    });
   }
 
   /** Reads piece after piece, without a promise as long as none has to be waited for. */
   #readPieces(
-    pieces: readonly Piece[],
+    pieces: readonly SourcePiece[],
     offset: number,
     target: Buffer,
-    from: number,
+    first: number,
   ): undefined | Promise<void> {
-    for (let i = from; i < pieces.length; i++) {
-      const waiting = this.#readPiece(pieces[i]!, offset, target);
+    const { blockBytes } = this;
+    for (let i = first; i < pieces.length; i++) {
+      const { startBlock, blocks, read } = pieces[i]!;
+      const from = Math.max(offset, startBlock * blockBytes);
+      const to = Math.min(offset + target.length, (startBlock + blocks) * blockBytes);
+      const part = target.subarray(from - offset, to - offset);
+      if (read === undefined) {
+        part.fill(0);
+        continue;
+      }
+      const waiting = read(from, part);
       if (waiting !== undefined) {
         return waiting.then(() => this.#readPieces(pieces, offset, target, i + 1));
       }
@@ -92,95 +106,67 @@ export class IndexView implements View {
     return undefined;
   }
 
-  /** Fills the part of `target` (which begins at `offset`) that lies in `piece`. */
-  #readPiece(piece: Piece, offset: number, target: Buffer): undefined | Promise<void> {
-    const { blockBytes } = this;
-    const from = Math.max(offset, piece.startBlock * blockBytes);
-    const to = Math.min(offset + target.length, (piece.startBlock + piece.blocks) * blockBytes);
-    const part = target.subarray(from - offset, to - offset);
-    const { extents } = this.#options.index;
-    if (piece.extent === 0 || extents.kind(piece.extent) !== RECORD_KIND.write) {
-      part.fill(0);
-      return undefined;
-    }
-    const firstBlock = Math.floor(from / blockBytes);
-    const blocks = Math.ceil(to / blockBytes) - firstBlock;
-    const stored = extents.payloadBytesOf(piece.extent, firstBlock, blocks, blockBytes);
-    const skip = from - firstBlock * blockBytes;
-    const whole = skip === 0 && stored === part.length;
-    const buffer = whole ? part : Buffer.allocUnsafe(stored);
-    const position = extents.positionOf(piece.extent, firstBlock, blockBytes);
-    const segment = extents.segment(piece.extent);
-    const waiting = this.#options.payloads.readPayload(segment, position, buffer);
-    const finish = (): void => {
-      this.#check(piece.extent, firstBlock, buffer);
-      if (whole) return;
-      // Past a short last block there is nothing stored: such bytes are beyond the volume's end
-      // unless it has grown since, and then they are zeros.
-      const copied = buffer.copy(part, 0, skip);
-      part.fill(0, copied);
-    };
-    if (waiting !== undefined) return waiting.then(finish);
-    finish();
-    return undefined;
-  }
-
-  #check(extent: number, firstBlock: number, bytes: Buffer): void {
-    const { extents } = this.#options.index;
-    const { blockBytes } = this;
-    for (let at = 0, block = firstBlock; at < bytes.length; at += blockBytes, block++) {
-      const length = Math.min(blockBytes, bytes.length - at);
-      const one = length === bytes.length ? bytes : bytes.subarray(at, at + length);
-      if (crc32c(one) !== extents.checksum(extent, block)) this.#damaged(extent, block);
-    }
-  }
-
-  #damaged(extent: number, block: number): never {
-    const { index, volumeName, onDamage } = this.#options;
-    const segment = index.extents.segment(extent);
-    const position = index.extents.positionOf(extent, block, this.blockBytes);
-    const seq = index.extents.seq(extent);
-    const byte = block * this.blockBytes;
-    const error = new RetraceError(
-      'CORRUPTION',
-      `${volumeName}: bytes at ${byte}, written at seq:${seq}, are damaged in the payload file ` +
-        `of segment ${segment} at byte ${position}; instants before seq:${seq} do not need them`,
-      { details: { volume: volumeName, seq, offset: byte, segment, position } },
-    );
-    onDamage(error);
-    throw error;
-  }
-
   extents(
     offset: number,
     length: number,
     countMax: number = Number.POSITIVE_INFINITY,
-  ): ViewExtent[] {
+  ): readonly ViewExtent[] | Promise<readonly ViewExtent[]> {
+    const { limits, lease, seq } = this.#options;
     const { blockBytes } = this;
-    const { limits, index, volumeId, seq } = this.#options;
-    const startBlock = Math.floor(offset / blockBytes);
-    const blocks = Math.ceil((offset + length) / blockBytes) - startBlock;
+    const start = Math.floor(offset / blockBytes);
+    const blocks = Math.ceil((offset + length) / blockBytes) - start;
     const budget = {
       lookups: limits.extentsLookupsMax,
       piecesMax: Math.min(countMax, limits.extentsPerAnswerMax),
     };
-    return index.dataRuns(volumeId, seq, startBlock, blocks, budget).map((run) => {
-      const from = Math.max(offset, run.startBlock * blockBytes);
-      const to = Math.min(offset + length, (run.startBlock + run.blocks) * blockBytes);
-      const hole = run.extent === 0;
-      return { length: to - from, hole, zero: hole };
+    const held = lease();
+    return withLease(held, () => {
+      const found = stackedRuns(held.sources, seq, start, blocks, budget);
+      return found instanceof Promise
+        ? found.then((runs) => toExtents(runs, offset, length, blockBytes))
+        : toExtents(found, offset, length, blockBytes);
     });
   }
 
-  #pieces(startBlock: number, blocks: number, budget = unlimitedBudget()): Piece[] {
-    const { index, volumeId, seq } = this.#options;
-    return index.pieces(volumeId, seq, startBlock, blocks, budget);
-  }
-
   close(): void {
-    // Nothing is held: views pin layers only once there are layers.
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#options.onClose();
   }
 }
+
+/** Gives the lease back when the work is done, whether or not that takes waiting. */
+const withLease = <T>({ release }: SourceLease, work: () => T): T => {
+  let done: T;
+  try {
+    done = work();
+  } catch (error) {
+    release();
+    throw error;
+  }
+  if (done instanceof Promise) return done.finally(release) as T;
+  release();
+  return done;
+};
+
+/** Runs of blocks as runs of bytes within [offset, offset + length), neighbours alike joined. */
+const toExtents = (
+  runs: readonly BlockPiece[],
+  offset: number,
+  length: number,
+  blockBytes: number,
+): ViewExtent[] => {
+  const out: { length: number; hole: boolean; zero: boolean }[] = [];
+  for (const { startBlock, blocks, kind } of runs) {
+    const from = Math.max(offset, startBlock * blockBytes);
+    const to = Math.min(offset + length, (startBlock + blocks) * blockBytes);
+    const hole = kind === 'none' || kind === 'zero';
+    const last = out.at(-1);
+    if (last !== undefined && last.hole === hole) last.length += to - from;
+    else out.push({ length: to - from, hole, zero: hole });
+  }
+  return out;
+};
 
 const unlimitedBudget = () => ({
   lookups: Number.POSITIVE_INFINITY,

@@ -62,13 +62,10 @@ export class InstantExports implements NbdExportProvider {
 
   /** @throws NbdError with one of Retrace's codes: the text of a refusal is `CODE: message` */
   async open(name: string, connection: NbdConnection): Promise<NbdExport> {
-    const { limits, metrics, logger } = this.#options;
+    const { metrics, logger } = this.#options;
     try {
-      if (this.#open >= limits.viewsMax) {
-        throw new RetraceError('SERVER_BUSY', `${this.#open} views are open already`);
-      }
       const wanted = parseExportName(name);
-      return this.#export(wanted, connection);
+      return await this.#export(wanted, connection);
     } catch (thrown) {
       const error = refusal(thrown);
       metrics.errors.inc({ code: error.code, where: 'nbd-open' });
@@ -79,9 +76,12 @@ export class InstantExports implements NbdExportProvider {
     }
   }
 
-  #export(wanted: ExportName, connection: NbdConnection): NbdExport {
-    const { journal, space, metrics } = this.#options;
-    const found = journal.resolve(wanted.volume, wanted.request);
+  async #export(wanted: ExportName, connection: NbdConnection): Promise<NbdExport> {
+    const { journal, space, metrics, limits } = this.#options;
+    const found = await journal.resolve(wanted.volume, wanted.request);
+    if (this.#open >= limits.viewsMax) {
+      throw new RetraceError('SERVER_BUSY', `${this.#open} views are open already`);
+    }
     const { volumeId, seq } = found;
     if (volumeId === undefined) throw new RetraceError('INTERNAL', 'a volume has no id');
     const name = canonicalName(wanted, seq);

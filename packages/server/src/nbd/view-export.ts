@@ -45,9 +45,17 @@ export class ViewExport implements NbdExport {
     }
   }
 
-  extents(offset: number, length: number, countMax: number): readonly NbdExtent[] {
+  extents(
+    offset: number,
+    length: number,
+    countMax: number,
+  ): readonly NbdExtent[] | Promise<readonly NbdExtent[]> {
     try {
-      return this.#view.extents(offset, length, countMax);
+      const extents = this.#view.extents(offset, length, countMax);
+      if (!(extents instanceof Promise)) return extents;
+      return extents.catch((error: unknown) => {
+        throw this.#options.onFailure(error, 'extents');
+      });
     } catch (error) {
       throw this.#options.onFailure(error, 'extents');
     }

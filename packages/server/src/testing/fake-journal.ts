@@ -272,7 +272,7 @@ export class FakeJournal implements JournalPort {
     return { group: owner, volumeIds };
   }
 
-  resolve(target: TargetRef, { instant }: InstantRequest): Resolution {
+  async resolve(target: TargetRef, { instant }: InstantRequest): Promise<Resolution> {
     const volume = target.kind === 'group' ? undefined : this.volumeByRef(target);
     const group =
       target.kind === 'group'
@@ -314,8 +314,8 @@ export class FakeJournal implements JournalPort {
     return memoryView(image, volume.blockBytes, () => this.failReads);
   }
 
-  timeline(): Timeline {
-    return { buckets: [], bookmarks: [], gaps: [] };
+  timeline(): Promise<Timeline> {
+    return Promise.resolve({ buckets: [], bookmarks: [], gaps: [] });
   }
 }
 

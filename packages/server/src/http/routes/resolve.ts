@@ -20,7 +20,7 @@ export const resolveRoutes: FastifyPluginAsync<HttpContext> = async (app, contex
         const { target, request: instant } = parseTargetInstant(request.query.target);
         const group = groupOf(context.journal, target);
         requireMachine(request.caller, group.name);
-        const found = context.journal.resolve(target, instant);
+        const found = await context.journal.resolve(target, instant);
         const names = group.volumes
           .filter(({ id }) => found.volumes?.includes(id) === true)
           .map(volumeText);

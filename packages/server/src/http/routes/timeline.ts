@@ -38,14 +38,12 @@ export const timelineRoutes: FastifyPluginAsync<HttpContext> = async (app, conte
         const ref = parseVolumeRef(request.query.volume);
         const group = groupOfVolume(journal, ref);
         requireMachine(request.caller, group.name);
-        const span = spanOf(context, group, ref, request.query);
+        const span = await spanOf(context, group, ref, request.query);
         const bucketUs = bucketOf(span, request.query.bucketMs, context.limits.timelineBucketsMax);
-        const timeline = journal.timeline(
-          journal.volumeByRef(ref).id,
-          span.fromUs,
-          span.toUs,
+        const timeline = await journal.timeline(journal.volumeByRef(ref).id, {
+          ...span,
           bucketUs,
-        );
+        });
         return {
           volume: formatTarget(ref),
           from: timeFields(span.fromUs).time,
@@ -73,33 +71,33 @@ interface Span {
   readonly toUs: number;
 }
 
-const spanOf = (
+const spanOf = async (
   context: HttpContext,
   group: GroupPort,
   ref: VolumeRef,
   query: { readonly from?: string; readonly to?: string },
-): Span => {
+): Promise<Span> => {
   const newestUs = Math.max(group.latest?.timeUs ?? 0, group.watermark?.timeUs ?? 0);
-  const at = (text: string): number => placeOf(context, ref, text, newestUs);
-  const toUs = query.to === undefined ? newestUs : at(query.to);
-  const fromUs = query.from === undefined ? Math.max(0, toUs - HOUR_US) : at(query.from);
+  const at = (text: string): Promise<number> => placeOf(context, ref, text, newestUs);
+  const toUs = query.to === undefined ? newestUs : await at(query.to);
+  const fromUs = query.from === undefined ? Math.max(0, toUs - HOUR_US) : await at(query.from);
   if (fromUs <= toUs) return { fromUs, toUs };
   throw new RetraceError('USAGE', '"from" lies after "to"');
 };
 
 /** A bound of the span may lie where no instant can be had: a time is taken as it is. */
-const placeOf = (
+const placeOf = async (
   { clock, journal }: HttpContext,
   ref: VolumeRef,
   text: string,
   newestUs: number,
-): number => {
+): Promise<number> => {
   const request = parseInstant(text);
   const { instant }: { readonly instant: Instant } = request;
   if (instant.kind === 'time') return instant.timeUs;
   if (instant.kind === 'latest') return newestUs;
   if (instant.kind === 'ago') return Math.max(0, Math.max(newestUs, clock.nowUs()) - instant.us);
-  return journal.resolve(ref, request).timeUs;
+  return (await journal.resolve(ref, request)).timeUs;
 };
 
 const bucketOf = ({ fromUs, toUs }: Span, bucketMs: number | undefined, max: number): number => {

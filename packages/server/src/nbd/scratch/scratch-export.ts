@@ -63,9 +63,9 @@ export class ScratchExport implements NbdExport {
     return this.#overlay.settled();
   }
 
-  extents(offset: number, length: number, countMax: number): readonly NbdExtent[] {
+  async extents(offset: number, length: number, countMax: number): Promise<readonly NbdExtent[]> {
     try {
-      return this.#overlay.extents(offset, length, countMax);
+      return await this.#overlay.extents(offset, length, countMax);
     } catch (error) {
       throw this.#options.onFailure(error, 'extents');
     }

@@ -68,7 +68,7 @@ it('reads what a plain buffer with the same changes holds, wherever it is', asyn
         await overlay.read(0, all);
         expect(all.equals(model)).toBe(true);
         let covered = 0;
-        for (const { length, zero } of overlay.extents(0, sizeBytes, 10_000)) {
+        for (const { length, zero } of await overlay.extents(0, sizeBytes, 10_000)) {
           if (zero)
             expect(all.subarray(covered, covered + length).every((b) => b === 0)).toBe(true);
           covered += length;
@@ -161,7 +161,7 @@ it('a zero over a whole TiB is quick and reads as zeros', async () => {
   await overlay.read(0, target);
   expect(target.subarray(0, 1000).every((byte) => byte === 1)).toBe(true);
   expect(target.subarray(1000).every((byte) => byte === 0)).toBe(true);
-  expect(overlay.extents(0, sizeBytes, 10)).toEqual([
+  expect(await overlay.extents(0, sizeBytes, 10)).toEqual([
     { length: 4096, hole: false, zero: false },
     { length: sizeBytes - 4096, hole: true, zero: true },
   ]);

@@ -68,7 +68,8 @@ export class ScratchOverlay {
     return this.#changes;
   }
 
-  extents(offset: number, length: number, countMax: number): ViewExtent[] {
+  /** @throws RetraceError as the view's extents */
+  async extents(offset: number, length: number, countMax: number): Promise<ViewExtent[]> {
     const out: ViewExtent[] = [];
     const end = offset + length;
     for (const run of this.#runs(offset, end)) {
@@ -76,7 +77,7 @@ export class ScratchOverlay {
       const from = Math.max(offset, run.start * BLOCK_BYTES);
       const to = Math.min(end, (run.start + run.count) * BLOCK_BYTES);
       if (run.state === BLOCK.below) {
-        if (!this.#extentsBelow(from, to, countMax, out)) break;
+        if (!(await this.#extentsBelow(from, to, countMax, out))) break;
       } else {
         const empty = run.state === BLOCK.zero;
         out.push({ length: to - from, hole: empty, zero: empty });
@@ -132,9 +133,14 @@ export class ScratchOverlay {
   }
 
   /** False when the view's answer stops short. */
-  #extentsBelow(from: number, to: number, countMax: number, out: ViewExtent[]): boolean {
+  async #extentsBelow(
+    from: number,
+    to: number,
+    countMax: number,
+    out: ViewExtent[],
+  ): Promise<boolean> {
     let at = from;
-    for (const extent of this.#view.extents(from, to - from, countMax)) {
+    for (const extent of await this.#view.extents(from, to - from, countMax)) {
       if (out.length >= countMax || at >= to) break;
       const length = Math.min(extent.length, to - at);
       out.push({ ...extent, length });
