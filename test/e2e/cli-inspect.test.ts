@@ -12,6 +12,9 @@ const BLOCK_BYTES = 4096;
 interface Part {
   readonly at: string;
   readonly what: string;
+  /** Of an entry of the catalog. */
+  readonly kind?: string;
+  readonly id?: string;
   readonly records?: readonly { readonly kind: string }[];
 }
 
@@ -76,16 +79,31 @@ describe('inspect of what a stopped server and agent have left', () => {
   });
 
   it('reads the catalog, with the token that was made', async () => {
-    const facts = await inspect(stored('catalog'));
+    const folder = await inspect(stored('catalog'));
+    expect(folder.kind).toBe('the catalog of a data directory');
+    const names = readdirSync(stored('catalog')).sort();
+    const snapshot = names.filter((name) => name.startsWith('snapshot-')).at(-1) ?? '';
+    const facts = await inspect(stored('catalog', snapshot));
     expect(facts).toMatchObject({
-      kind: 'the catalog of a data directory (LevelDB)',
+      kind: 'a snapshot of the catalog of a data directory',
       damagedParts: 0,
     });
-    expect(kindsOf(facts)).toEqual(new Set(['catalog-version', 'catalog-change']));
-    const places = facts.parts?.map(({ at }) => at.replace(/"[0-9a-f]{12}"/, 'ID')) ?? [];
-    expect(places).toEqual(
-      expect.arrayContaining(['group "1" version 1', 'volume "1" version 1', 'token ID version 1']),
+    expect(kindsOf(facts)).toEqual(new Set(['catalog-snapshot', 'catalog-entry']));
+    const entries = facts.parts?.map(({ kind, id }) =>
+      `${kind} ${id}`.replace(/[0-9a-f]{12}/, 'ID'),
     );
+    expect(entries).toEqual(expect.arrayContaining(['group 1', 'volume 1', 'token ID']));
+    expect(JSON.stringify(facts)).not.toContain(token);
+  });
+
+  it('reads the changes that led to it', async () => {
+    const reserve = readdirSync(stored('catalog')).sort()[0] ?? '';
+    const facts = await inspect(stored('catalog', reserve));
+    expect(facts).toMatchObject({
+      kind: 'a generation of the catalog of a data directory (LevelDB)',
+      damagedParts: 0,
+    });
+    expect(kindsOf(facts)).toEqual(new Set(['catalog-version', 'catalog-change', 'catalog-end']));
     expect(JSON.stringify(facts)).not.toContain(token);
   });
 
@@ -141,7 +159,8 @@ describe('inspect of what a stopped server and agent have left', () => {
 
   it('changes nothing', async () => {
     const before = fingerprint(stored());
-    for (const path of [stored(), stored('catalog'), segment('entries')]) await inspect(path);
+    const catalog = readdirSync(stored('catalog')).map((name) => stored('catalog', name));
+    for (const path of [stored(), ...catalog, segment('entries')]) await inspect(path);
     expect(fingerprint(stored())).toEqual(before);
   });
 });

@@ -131,7 +131,7 @@ describe('damaged files', () => {
       lastSeq: history.lastSeq,
     });
     const kinds = [...filesByKind(history.dataDir).keys()].join(' ');
-    for (const kind of ['payload', 'format', '.log', 'MANIFEST', 'CURRENT']) {
+    for (const kind of ['payload', 'format', 'snapshot-N', '.log', 'MANIFEST', 'CURRENT']) {
       expect(kinds).toContain(kind);
     }
   });

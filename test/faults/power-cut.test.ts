@@ -102,7 +102,10 @@ async function cutAtRandom(
   const disk = await makeForgetfulDisk(DISK_BYTES);
   const load = new Load(random);
   for (let round = 0; round <= rounds; round++) {
-    const server = await startServer({ dataDir: join(disk.mountPoint, 'data') });
+    const server = await startServer({
+      dataDir: join(disk.mountPoint, 'data'),
+      sealsEagerly: true,
+    });
     const { agent, result } = await load.connect(server);
     if (!(await onRestart({ ...result, round }, server, load)) || round === rounds) {
       agent.socket.terminate();

@@ -51,7 +51,7 @@ async function expectUndisturbed({ agent }: Protection, server: RunningServer): 
 describe('a server that is killed at random', () => {
   it('loses nothing acknowledged, and goes on without a copy', async () => {
     const random = seededRandom();
-    const here = await protect({ disks: [DISK] });
+    const here = await protect({ disks: [DISK], server: { sealsEagerly: true } });
     let { server } = here;
     let checked = 0;
     const writer = await FlushedWriter.start(

@@ -78,6 +78,7 @@ export function restartServer(
   const { address } = parseUri(old.nbd);
   return startServer({
     dataDir: old.dataDir,
+    sealsEagerly: old.sealsEagerly,
     ...options,
     listen: new URL(old.http).host,
     nbd: 'path' in address ? `unix:${address.path}` : `${address.host}:${address.port}`,

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Program, spawnProgram } from './program.js';
 import { retrace, retraceProgram } from './retrace.js';
 import { tempDir } from './temp-dir.js';
@@ -10,6 +12,8 @@ export interface ServerOptions {
   readonly listen?: string;
   /** `--nbd`: an address or `unix:PATH`. Default: a free port of the loopback. */
   readonly nbd?: string;
+  /** Small segments, each sealed into a layer as soon as it is closed. */
+  readonly sealsEagerly?: boolean;
   /** More arguments. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -20,6 +24,7 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly program: Program;
   readonly dataDir: string;
+  readonly sealsEagerly: boolean;
   /** URL for `--server`. */
   readonly http: string;
   /** URI of the NBD server, without an export name. */
@@ -33,7 +38,7 @@ const READY_TIMEOUT_MS = 30_000;
 /** Starts `retrace server` and waits until it is ready. */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   const { dataDir = tempDir(), listen = '127.0.0.1:0', nbd = '127.0.0.1:0' } = options;
-  const { args = [], env = {}, timeoutMs = READY_TIMEOUT_MS } = options;
+  const { args = [], env = {}, timeoutMs = READY_TIMEOUT_MS, sealsEagerly = false } = options;
   const program = spawnProgram({
     name: 'retrace server',
     command: process.execPath,
@@ -46,6 +51,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       listen,
       '--nbd',
       nbd,
+      ...(sealsEagerly ? ['--config', eagerConfig()] : []),
       ...args,
     ],
     env,
@@ -59,11 +65,18 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   return {
     program,
     dataDir,
+    sealsEagerly,
     http,
     nbd: nbdUri,
     exportUri: (name) => exportUri(nbdUri, name),
   };
 }
+
+const eagerConfig = (): string => {
+  const path = join(tempDir(), 'server.json');
+  writeFileSync(path, JSON.stringify({ segmentBytes: '256k', sealBytes: '1' }));
+  return path;
+};
 
 /** Puts an export name into the URI of an NBD server, over TCP or a unix socket. */
 export function exportUri(server: string, name: string): string {

@@ -1,11 +1,12 @@
 export { Catalog, type CatalogChange, type CatalogEntry } from './catalog/catalog.js';
 export type { CatalogMap } from './catalog/catalog-codec.js';
+export type { CatalogRebuild } from './catalog/rebuild-catalog.js';
 export { Group } from './group/group.js';
 export { GroupStream, type StreamBatch } from './group/group-stream.js';
 export type { StreamHolder } from './group/stream-holder.js';
 export { Volume } from './group/volume.js';
 export type { ActivityBucket, ActivityCounts } from './history/activity.js';
-export type { Bookmark } from './history/group-history.js';
+export type { Bookmark } from './history/history-facts.js';
 export type { InstantPlace, ResolvedInstant } from './history/resolve.js';
 export type { Resolution } from './history/resolve-target.js';
 export type { Timeline, TimelineGap, TimelineSpan } from './history/timeline.js';
@@ -16,8 +17,9 @@ export type { VerifyOptions, VerifyProgress, VerifyReport } from './journal-veri
 export { JOURNAL_LIMITS, type JournalLimits } from './limits.js';
 export { LOG_LIMITS, type LogLimits } from './log/limits.js';
 export type { CommitMeasure } from './log/log-stats.js';
+export { rebuildStoppedCatalog } from './open-journal.js';
 export type { Damage } from './storage/damage.js';
 export { type Logger, silentLogger } from './storage/logger.js';
-export type { InspectedPart } from './verify/inspect.js';
 export { inspectPath } from './verify/inspect-path.js';
+export type { InspectedPart } from './verify/inspected-part.js';
 export type { View, ViewExtent } from './view/view.js';

@@ -54,6 +54,9 @@ export const compareWithReplay = async (
       const different = await compareViews(view, replayed, {
         signal: options.signal,
         onBytes: (done) => options.onProgress?.({ done, total: view.sizeBytes, what }),
+      }).finally(() => {
+        view.close();
+        replayed.close();
       });
       if (different === undefined) continue;
       const message = `the view differs from the replay of the log: ${different.what}`;

@@ -6,12 +6,8 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Journal } from './journal.js';
 import { silentLogger } from './storage/logger.js';
-import { JournalModel, type Step } from './testing/journal-model.js';
-import type { View } from './view/view.js';
-
-const BLOCKS = 24;
-/** The second volume ends in the middle of a block. */
-const SIZES = [BLOCKS * 4096, 9 * 4096 + 1234];
+import { checkInstant, readAll, SIZES, step } from './testing/journal-checks.js';
+import { JournalModel } from './testing/journal-model.js';
 
 const folders: string[] = [];
 const newFolder = async (): Promise<string> => {
@@ -30,48 +26,6 @@ const openJournal = (dataDir: string, segmentBytesMax = 256 * 1024) =>
     logger: silentLogger,
     logLimits: { segmentBytesMax },
   });
-
-const place = { volume: fc.nat(1), block: fc.nat(BLOCKS), blocks: fc.integer({ min: 1, max: 6 }) };
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({ what: fc.constant('write' as const), fill: fc.nat(255), ...place }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ what: fc.constantFrom('zero' as const, 'trim' as const), ...place }),
-  },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('flush' as const), volume: fc.nat(1) }) },
-);
-
-const readAll = async (view: View): Promise<Buffer> => {
-  const bytes = Buffer.alloc(view.sizeBytes, 0xee);
-  await view.read(0, bytes);
-  return bytes;
-};
-
-/** Every volume at `seq`, by the index and by replay, whole and in an odd piece, is the truth. */
-const checkInstant = async (model: JournalModel, seq: number): Promise<void> => {
-  for (const [i, volumeId] of model.volumeIds.entries()) {
-    const truth = model.truth[seq]![i]!;
-    const view = model.journal.view(volumeId, seq);
-    const replayed = await model.journal.replayView(volumeId, seq);
-    expect(view.sizeBytes).toBe(truth.length);
-    expect((await readAll(view)).equals(truth), `index view of v${i}@seq:${seq}`).toBe(true);
-    expect((await readAll(replayed)).equals(truth), `replay of v${i}@seq:${seq}`).toBe(true);
-    const odd = Buffer.alloc(5001);
-    await view.read(777, odd);
-    expect(odd.equals(truth.subarray(777, 777 + odd.length))).toBe(true);
-    let at = 0;
-    for (const extent of await view.extents(0, truth.length)) {
-      const bytes = truth.subarray(at, at + extent.length);
-      if (extent.zero) expect(bytes.every((byte) => byte === 0)).toBe(true);
-      at += extent.length;
-    }
-    expect(at).toBe(truth.length);
-  }
-};
 
 describe('Journal', () => {
   it('is at every instant what the volumes were, also after reopening', async () => {

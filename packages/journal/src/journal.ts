@@ -11,26 +11,34 @@ import {
 } from '@retrace/core';
 import type { Catalog } from './catalog/catalog.js';
 import type { Group } from './group/group.js';
+import type { StoredFacts } from './group/group-stream.js';
 import { Registry } from './group/registry.js';
 import type { Volume } from './group/volume.js';
 import { type Resolution, resolveTarget } from './history/resolve-target.js';
 import { type Timeline, type TimelineSpan, timelineOf } from './history/timeline.js';
 import { SegmentIndexes } from './index/segment-indexes.js';
 import { compareWithReplay, type VerifyOptions, type VerifyReport } from './journal-verify.js';
+import { JournalViews } from './journal-views.js';
+import type { LayerLimits } from './layer/limits.js';
+import { LayerSet } from './layers/layer-set.js';
+import { SealedGroups } from './layers/sealed-groups.js';
 import { JOURNAL_LIMITS, type JournalLimits } from './limits.js';
 import type { LogLimits } from './log/limits.js';
 import { Log } from './log/log.js';
 import type { CommitInfo, LogRecord } from './log/log-record.js';
 import type { CommitMeasure } from './log/log-stats.js';
+import { systemTimers, type Timers } from './log/timers.js';
 import { type OpenDirectory, openDirectory } from './open-journal.js';
+import type { SealLimits } from './seal/limits.js';
+import { openSealer } from './seal/open-sealer.js';
+import type { Sealer } from './seal/sealer.js';
 import type { Damage } from './storage/damage.js';
 import type { Logger } from './storage/logger.js';
+import { verifyLayers } from './verify/verify-layers.js';
 import { verifyLog } from './verify/verify-log.js';
-import type { BlockSource } from './view/block-source.js';
 import { DamageBook } from './view/damage-book.js';
-import { replay } from './view/replay-view.js';
-import { SegmentSource } from './view/segment-source.js';
-import { StackedView, type View } from './view/view.js';
+import { Leases } from './view/leases.js';
+import type { View } from './view/view.js';
 
 export interface JournalOptions {
   readonly dataDir: string;
@@ -39,6 +47,12 @@ export interface JournalOptions {
   readonly limits?: Partial<JournalLimits> | undefined;
   /** Limits of the log alone: segment sizes, idle times. */
   readonly logLimits?: Partial<LogLimits> | undefined;
+  /** When segments become layers, and how these are cut. */
+  readonly sealLimits?: Partial<SealLimits> | undefined;
+  readonly layerLimits?: Partial<LayerLimits> | undefined;
+  /** Who seals: a thread of its own, this one (tests), or nobody: a directory is only checked. */
+  readonly sealing?: 'worker' | 'here' | 'off' | undefined;
+  readonly timers?: Timers | undefined;
   /** Told of every commit, for metrics. */
   readonly onCommit?: (measure: CommitMeasure) => void;
 }
@@ -56,7 +70,13 @@ export class Journal {
   readonly #registry: Registry;
   readonly #index = new SegmentIndexes();
   readonly #damage = new DamageBook();
+  readonly #leases = new Leases();
+  readonly #layers: LayerSet;
+  readonly #sealed: SealedGroups;
+  readonly #views: JournalViews;
   #log!: Log;
+  #sealer: Sealer | undefined;
+  #newestSegment = 0;
   #closed = false;
 
   private constructor(options: JournalOptions, open: OpenDirectory) {
@@ -65,6 +85,19 @@ export class Journal {
     this.#open = open;
     this.serverUuid = open.directory.serverUuid;
     this.metadata = open.catalog;
+    this.#layers = new LayerSet(open.storage, {
+      pageBytesMax: this.#limits.layerPageBytesMax,
+      chunkBytesMax: this.#limits.layerChunkBytesMax,
+    });
+    this.#sealed = new SealedGroups(this.#layers);
+    this.#views = new JournalViews({
+      index: this.#index,
+      layers: this.#layers,
+      log: () => this.#log,
+      leases: this.#leases,
+      limits: this.#limits,
+      onDamage: (error) => this.#damage.note(error),
+    });
     this.#registry = new Registry({
       catalog: open.catalog,
       clock: options.clock,
@@ -75,6 +108,8 @@ export class Journal {
         readRecord: (groupId, seq) => this.#readRecord(groupId, seq),
       },
       checkRoom: (records) => this.#checkRoom(records),
+      openHistory: (groupId) =>
+        this.#sealed.openHistory(groupId, open.catalog, (error) => this.#damage.note(error)),
     });
   }
 
@@ -88,6 +123,7 @@ export class Journal {
     const open = await openDirectory(options.dataDir, options.clock);
     try {
       const journal = new Journal(options, open);
+      await journal.#layers.load(open.catalog);
       journal.#log = await Log.open({
         storage: open.storage,
         catalog: open.catalog,
@@ -100,6 +136,7 @@ export class Journal {
         ...(options.onCommit === undefined ? {} : { onCommit: options.onCommit }),
       });
       journal.#index.endLoad();
+      await journal.#startSealing(options);
       return journal;
     } catch (error) {
       await closeDirectory(open);
@@ -113,6 +150,7 @@ export class Journal {
       ...this.#open.directory.problems,
       ...this.metadata.problems(),
       ...this.#log.problems(),
+      ...this.#layers.problems(),
       ...this.#registry.problems,
       ...this.#damage.all,
     ];
@@ -122,6 +160,9 @@ export class Journal {
   stats() {
     return {
       log: this.#log.stats,
+      seal: this.#sealer?.stats,
+      layers: this.#layers.entries.length,
+      layerBytes: this.#layers.bytes,
       indexBytes: this.#index.bytes,
       indexExtents: this.#index.size,
       lastLsn: this.#log.lastLsn,
@@ -175,32 +216,23 @@ export class Journal {
    * @throws RetraceError INSTANT_UNKNOWN for a seq that is not stored
    */
   view(volumeId: VolumeId, seq: number): View {
-    const { volume } = this.#volumeAt(volumeId, seq);
-    return new StackedView({
-      lease: () => ({ sources: this.#sourcesOf(volume), release: () => {} }),
-      limits: this.#limits,
-      seq,
-      sizeBytes: volume.sizeAt(seq),
-      blockBytes: volume.blockBytes,
-      onClose: () => {},
-    });
+    return this.#views.open(this.#volumeAt(volumeId, seq).volume, seq);
   }
 
-  /** The same by plain replay of the log from its start: slow, and independent of the index. */
+  /** The same by plain replay of layers and log: slow, and independent of the indexes. */
   async replayView(volumeId: VolumeId, seq: number): Promise<View> {
     const { group, volume } = this.#volumeAt(volumeId, seq);
-    const shape = { volumeId, sizeBytes: volume.sizeAt(seq), blockBytes: volume.blockBytes };
-    const lastLsn = group.history.recent.lsnOf(seq) ?? 0;
-    const records = this.#log.scan(1, lastLsn, { onHole: () => {} });
-    return await replay(records, this.#log, shape, seq);
+    return await this.#views.replay(group, volume, seq);
   }
 
   /** Activity, bookmarks and gaps between two times of the agent's clock. */
   async timeline(volumeId: VolumeId, span: TimelineSpan): Promise<Timeline> {
     const volume = this.#registry.volumeById(volumeId);
     const { history } = this.#registry.groupById(volume.groupId);
-    const recent = history.recent.activity(volumeId, span.fromUs, span.toUs);
-    return timelineOf(history, volumeId, recent, span);
+    const { fromUs, toUs } = span;
+    const sealed = await this.#layers.activity(volumeId, fromUs, toUs);
+    const recent = history.recent.activity(volumeId, fromUs, toUs);
+    return timelineOf(history, volumeId, [...sealed, ...recent], span);
   }
 
   /**
@@ -209,6 +241,15 @@ export class Journal {
    * @throws RetraceError VOLUME_UNKNOWN, CHECK_FAILED when it was stopped
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    const release = this.#leases.take();
+    try {
+      return await this.#verify(options);
+    } finally {
+      release();
+    }
+  }
+
+  async #verify(options: VerifyOptions): Promise<VerifyReport> {
     const { volumeId, onProgress } = options;
     const only = volumeId === undefined ? undefined : this.#registry.volumeById(volumeId);
     const stored =
@@ -218,8 +259,12 @@ export class Journal {
             onProgress: (done, total, what) => onProgress?.({ done, total, what }),
           })
         : { problems: [], checked: {} };
+    const sealed =
+      only === undefined
+        ? await verifyLayers(this.#layers, onProgress)
+        : { problems: [], checked: {} };
     const volumes = only === undefined ? this.groups().flatMap((group) => group.volumes) : [only];
-    const found: Damage[] = [...this.problems(), ...stored.problems];
+    const found: Damage[] = [...this.problems(), ...stored.problems, ...sealed.problems];
     let views = 0;
     for (const volume of volumes) {
       const compared = await compareWithReplay(this, volume, options);
@@ -229,7 +274,7 @@ export class Journal {
     const problems = [
       ...new Map(found.map((one) => [`${one.place} ${one.message}`, one])).values(),
     ];
-    const checked = { ...stored.checked, volumes: volumes.length, views };
+    const checked = { ...stored.checked, ...sealed.checked, volumes: volumes.length, views };
     return { ok: problems.length === 0, problems, checked };
   }
 
@@ -238,15 +283,42 @@ export class Journal {
     if (this.#closed) return;
     this.#closed = true;
     try {
+      await this.#sealer?.close();
       await this.#log.close();
+      await this.#layers.close();
     } finally {
       await closeDirectory(this.#open);
     }
   }
 
-  async #readRecord(groupId: number, seq: number): Promise<LogRecord | undefined> {
-    const lsn = this.#registry.groupById(groupId).history.recent.lsnOf(seq);
-    return lsn === undefined ? undefined : await this.#log.readRecord(lsn);
+  async #readRecord(groupId: number, seq: number): Promise<StoredFacts | undefined> {
+    const release = this.#leases.take();
+    try {
+      const lsn = this.#registry.groupById(groupId).history.recent.lsnOf(seq);
+      if (lsn !== undefined) return await this.#log.readRecord(lsn);
+      return await this.#sealed.factsAt(groupId, seq);
+    } finally {
+      release();
+    }
+  }
+
+  async #startSealing(options: JournalOptions): Promise<void> {
+    const { sealing = 'off', logger, clock, dataDir } = options;
+    if (sealing === 'off') return;
+    this.#sealer = await openSealer({
+      ...{ logger, clock, dataDir, sealing },
+      ...{ sealLimits: options.sealLimits, layerLimits: options.layerLimits },
+      ...{ storage: this.#open.storage, catalog: this.metadata, log: this.#log },
+      layers: this.#layers,
+      serverUuid: this.serverUuid,
+      timers: options.timers ?? systemTimers,
+      groups: () => this.groups(),
+      onSealed: (segment) => {
+        this.#index.drop(segment);
+        for (const { history } of this.groups()) history.recent.drop(segment);
+      },
+      drained: () => this.#leases.drained(),
+    });
   }
 
   #volumeAt(volumeId: VolumeId, seq: number): { group: Group; volume: Volume } {
@@ -259,6 +331,11 @@ export class Journal {
   }
 
   #take(records: readonly LogRecord[], commit: CommitInfo): void {
+    if (commit.segment !== this.#newestSegment) {
+      // The one before it has been closed.
+      this.#newestSegment = commit.segment;
+      this.#sealer?.wake();
+    }
     for (const record of records) {
       this.#registry.groupOf(record).history.add(record);
       if (changesContent(record.kind)) this.#addToIndex(record);
@@ -290,21 +367,14 @@ export class Journal {
     );
   }
 
-  #sourcesOf(volume: Volume): BlockSource[] {
-    const { id: volumeId, fullName: volumeName, blockBytes } = volume;
-    const onDamage = (error: RetraceError) => this.#damage.note(error);
-    const shared = { payloads: this.#log, volumeId, volumeName, blockBytes, onDamage };
-    return this.#index.newestFirst().map(({ index }) => new SegmentSource({ index, ...shared }));
-  }
-
   #checkRoom(records: number): void {
     this.#checkOpen();
     const max = this.#limits.indexExtentsMax;
     if (this.#index.size + records > max) {
       throw new RetraceError(
         'INDEX_FULL',
-        `the index holds ${this.#index.size} records, its limit in this version is ` +
-          `${max}: start a server with a new data directory; the old one stays readable`,
+        `the index of the log holds ${this.#index.size} records, its limit is ${max}: sealing ` +
+          'into layers is behind; what is sent again later is taken',
       );
     }
   }

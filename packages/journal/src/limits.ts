@@ -1,6 +1,11 @@
+const MIB = 1024 * 1024;
+
 /** Limits of the journal that a server may set; units at the end of names, bounds inclusive. */
 export interface JournalLimits {
-  /** Content records the hot index holds; past it ingest is refused with INDEX_FULL. */
+  /**
+   * Content records the hot index holds; past it ingest is refused with INDEX_FULL until sealing
+   * has made room.
+   */
   readonly indexExtentsMax: number;
   /** Volumes one journal can hold: their numbers are packed into 17 bits of an index key. */
   readonly volumesMax: number;
@@ -8,6 +13,10 @@ export interface JournalLimits {
   readonly extentsLookupsMax: number;
   /** Extents one BLOCK_STATUS answers at most. */
   readonly extentsPerAnswerMax: number;
+  /** Decoded pages and page directories of layers that are kept in memory. */
+  readonly layerPageBytesMax: number;
+  /** Decompressed payload of layers that is kept in memory. */
+  readonly layerChunkBytesMax: number;
 }
 
 /** About 75 bytes of memory an extent (docs/architecture.md): 32 million take 2.4 GB. */
@@ -16,4 +25,6 @@ export const JOURNAL_LIMITS: JournalLimits = {
   volumesMax: 131_071,
   extentsLookupsMax: 16_384,
   extentsPerAnswerMax: 16_384,
+  layerPageBytesMax: 64 * MIB,
+  layerChunkBytesMax: 128 * MIB,
 };

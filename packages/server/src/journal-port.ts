@@ -22,6 +22,10 @@ export interface JournalPort {
   problems(): readonly JournalProblem[];
   /** Figures for metrics. */
   stats(): {
+    readonly layers: number;
+    readonly layerBytes: number;
+    /** Since the start; undefined where nothing is sealed. */
+    readonly seal: SealFigures | undefined;
     readonly indexBytes: number;
     readonly indexExtents: number;
     readonly lastLsn: number;
@@ -44,6 +48,15 @@ export interface JournalPort {
     volumeId: VolumeId,
     span: { readonly fromUs: number; readonly toUs: number; readonly bucketUs: number },
   ): Promise<Timeline>;
+}
+
+/** What sealing has done since the start. */
+export interface SealFigures {
+  readonly layers: number;
+  readonly records: number;
+  readonly logBytes: number;
+  readonly layerBytes: number;
+  readonly failures: number;
 }
 
 /** Stored bytes that are damaged or missing. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, RetraceError, systemClock, systemErrorCode } from '@retrace/core';
-import { Journal, type JournalLimits } from '@retrace/journal';
+import { Journal, type JournalLimits, type JournalOptions } from '@retrace/journal';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { ServerLimits } from './limits.js';
@@ -26,6 +26,9 @@ export interface StartOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<ServerLimits>;
   readonly journalLimits?: Partial<JournalLimits>;
+  /** When the log's segments end, and when they are sealed. */
+  readonly logLimits?: JournalOptions['logLimits'];
+  readonly sealLimits?: JournalOptions['sealLimits'];
 }
 
 /** A server that listens. */
@@ -60,6 +63,7 @@ export const startServer = async (options: StartOptions): Promise<StartedServer>
   const journal = await Journal.open({
     ...{ dataDir, clock, logger },
     ...(journalLimits === undefined ? {} : { limits: journalLimits }),
+    ...{ logLimits: options.logLimits, sealLimits: options.sealLimits, sealing: 'worker' },
   });
   const closers: (() => Promise<void>)[] = [() => journal.close()];
   const close = async (): Promise<void> => {

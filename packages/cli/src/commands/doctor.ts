@@ -12,12 +12,14 @@ import type { Io } from '../io.js';
 import { runtimeDir } from '../mount/runtime-dir.js';
 import { Output } from '../output/output.js';
 import { newCommand, type ServerOptions, withServerOptions } from './command.js';
+import { rebuildCatalogOf } from './doctor-rebuild.js';
 
 interface DoctorOptions extends ServerOptions {
   readonly data?: string;
   readonly state?: string;
   readonly listen?: string;
   readonly nbd: string;
+  readonly rebuildCatalog?: boolean;
 }
 
 const SIGNS = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const;
@@ -51,6 +53,10 @@ const examine = async (options: DoctorOptions, io: Io): Promise<readonly Finding
 };
 
 const run = async (options: DoctorOptions, io: Io): Promise<void> => {
+  if (options.rebuildCatalog === true) {
+    await rebuildCatalogOf(options.data, new Output(io, options.json === true));
+    return;
+  }
   const findings = await examine(options, io);
   const failed = findings.filter(({ status }) => status === 'fail');
   const report = { ok: failed.length === 0, findings };
@@ -74,10 +80,17 @@ export const doctorCommand = (io: Io): Command =>
         ['retrace doctor', 'what every machine needs'],
         ['retrace doctor --data /var/lib/retrace', 'and the folder of the server'],
         ['retrace doctor --state /var/lib/retrace-agent --json', 'and that of the agent'],
+        [
+          'retrace doctor --rebuild-catalog --data /var/lib/retrace',
+          'make the catalog of a stopped server anew out of what is intact of it',
+        ],
       ],
-      notes: 'Exit status 1 when something fails; warnings alone are 0.',
+      notes:
+        'Exit status 1 when something fails; warnings alone are 0. --rebuild-catalog checks\n' +
+        'nothing else, and puts the old files into the folder quarantine.',
     })
       .option('--data <dir>', "the server's data directory")
+      .option('--rebuild-catalog', 'only make the catalog of --data anew, the server stopped')
       .option('--state <dir>', "the agent's state folder")
       .option('--listen <host:port>', "the server's HTTP address (default: that of --server)")
       .option('--nbd <address>', "the server's NBD address", '127.0.0.1:10809'),

@@ -27,7 +27,10 @@ export const inspectCommand = (io: Io): Command =>
     summary: 'Say what a file of a data directory or state folder is, and what stands in it.',
     examples: [
       ['retrace inspect /var/lib/retrace/format', 'version and identity of a data directory'],
-      ['retrace inspect /var/lib/retrace/catalog', 'every entry of the catalog'],
+      [
+        'retrace inspect /var/lib/retrace/catalog/snapshot-0000000001',
+        'every entry of the catalog when the snapshot was taken',
+      ],
       ['retrace inspect /var/lib/retrace-agent/identity', "an agent's identity"],
     ],
     notes: 'Reads only; the server or agent may be running.',

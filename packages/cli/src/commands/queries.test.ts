@@ -142,41 +142,4 @@ describe('commands that ask the server', () => {
     expect((await ask('bookmark', 'web-01/root', 'ok', '--json')).json).toEqual(answer);
     expect(server.requests[0]?.body).toEqual({ target: 'web-01', name: 'ok' });
   });
-
-  it('timeline draws what fits, and asks for the whole history', async () => {
-    const bucket = (secondsAgo: number, records: number) => ({
-      ...place(secondsAgo, 0),
-      records,
-      bytes: records * 4096,
-    });
-    server.routes.set('GET /v1/timeline', {
-      json: {
-        volume: 'web-01/root',
-        bucketMs: 60_000,
-        buckets: [bucket(3600, 10), bucket(1800, 80), bucket(60, 5)],
-        bookmarks: [{ name: 'ok', consistency: 'crash', ...place(1800, 30) }],
-        gaps: [{ fromSeq: 40, fromTimeUs: place(600, 0).timeUs, toTimeUs: null, reason: 'why' }],
-      },
-    });
-    const { stdout, exit } = await ask('timeline', 'web-01/root');
-    expect(exit).toBe(0);
-    expect(server.requests.at(-1)?.query).toEqual({
-      volume: 'web-01/root',
-      from: '2026-11-22T09:41:07.250000Z',
-      bucketMs: '60000',
-    });
-    expect(stdout).toContain('█');
-    expect(stdout).toMatch(/^ +B +x+$/m);
-    expect(stdout).toMatch(/^ok +seq:30 /m);
-    expect(stdout).toMatch(/seq:40 .* still open +why$/m);
-  });
-
-  it('timeline --json is the answer, in the buckets asked for', async () => {
-    server.routes.set('GET /v1/timeline', { json: { buckets: [] } });
-    const args = ['--from', '-10m', '--to', '-5m', '--bucket', '1s'];
-    expect((await ask('timeline', 'web-01/root', '--json', ...args)).json).toEqual({ buckets: [] });
-    const query = { volume: 'web-01/root', from: '-10m', to: '-5m', bucketMs: '1000' };
-    expect(server.requests.at(-1)?.query).toEqual(query);
-    expect((await ask('timeline', 'web-01/root')).stdout).toContain('nothing was written');
-  });
 });

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { RetraceError } from '@retrace/core';
 import type { Command } from 'commander';
+import { parseByteCount } from '../config/byte-count.js';
 import { ConfigFile } from '../config/config-file.js';
 import { formatAddress, parseHostPort, parseListenAddress } from '../config/listen-address.js';
 import type { Io } from '../io.js';
@@ -18,7 +19,9 @@ interface ServerCommandOptions extends CommonOptions {
 
 const LISTEN_DEFAULT = '127.0.0.1:7400';
 const NBD_DEFAULT = '127.0.0.1:10809';
-const CONFIG_KEYS = ['data', 'listen', 'nbd'];
+const CONFIG_KEYS = ['data', 'listen', 'nbd', 'segmentBytes', 'sealBytes'];
+const SEGMENT_BYTES_MIN = 64 * 1024;
+const SEGMENT_BYTES_MAX = 1024 ** 3;
 
 /** What a server is started with, checked. */
 const settingsOf = async (options: ServerCommandOptions) => {
@@ -34,6 +37,24 @@ const settingsOf = async (options: ServerCommandOptions) => {
     dataDir: resolve(data),
     listen: formatAddress(parseHostPort(listen, '--listen')),
     nbd: nbd.map((text) => formatAddress(parseListenAddress(text, '--nbd'))),
+    ...sizesOf(file),
+  };
+};
+
+/** How large the log's segments grow, and how much of them waits before it is sealed. */
+const sizesOf = (file: ConfigFile | undefined) => {
+  const bytesOf = (key: string, min: number): number | undefined => {
+    const text = file?.text(key);
+    if (text === undefined) return undefined;
+    const bytes = parseByteCount(text, key);
+    if (bytes >= min && bytes <= SEGMENT_BYTES_MAX) return bytes;
+    throw new RetraceError('CONFIG_INVALID', `"${key}" must be ${min} to ${SEGMENT_BYTES_MAX}`);
+  };
+  const segmentBytesMax = bytesOf('segmentBytes', SEGMENT_BYTES_MIN);
+  const sealBytesMin = bytesOf('sealBytes', 1);
+  return {
+    ...(segmentBytesMax === undefined ? {} : { logLimits: { segmentBytesMax } }),
+    ...(sealBytesMin === undefined ? {} : { sealLimits: { sealBytesMin } }),
   };
 };
 
@@ -70,7 +91,8 @@ export const serverCommand = (io: Io): Command =>
       'Prints {"event":"ready","http":...,"nbd":...} on stdout when it can be used; logs are\n' +
       'JSON lines on stderr (RETRACE_LOG=debug for more). SIGTERM or Ctrl-C stops it cleanly, a\n' +
       'second one at once. The configuration is a JSON object with the keys data, listen and\n' +
-      'nbd; options go before it.',
+      'nbd (options go before them), segmentBytes ("256M": how large a segment of the log\n' +
+      'grows) and sealBytes ("64M": how much of closed segments waits before it becomes a layer).',
   })
     .option('--data <dir>', 'the folder that holds the journal; made where it is missing')
     .option('--listen <host:port>', `HTTP and agents (default: ${LISTEN_DEFAULT})`)

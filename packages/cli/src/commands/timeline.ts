@@ -1,17 +1,12 @@
-import {
-  formatTarget,
-  formatTime,
-  parseInstant,
-  parseVolumeRef,
-  RetraceError,
-} from '@retrace/core';
+import { formatTarget, parseInstant, parseVolumeRef } from '@retrace/core';
 import type { Command } from 'commander';
-import type { ApiClient } from '../client/api-client.js';
-import { type JsonMap, mapOf, mapsOf, numberField } from '../client/fields.js';
+import { mapOf, numberField } from '../client/fields.js';
+import { DEFAULT_SERVER_URL } from '../client/server-url.js';
 import type { Io } from '../io.js';
-import { fittingBucketMs, timelineText } from '../output/timeline.js';
+import { drawingColumns } from '../output/timeline/grid.js';
+import { timelineText, WIDTH_MAX, WIDTH_MIN } from '../output/timeline/timeline-text.js';
 import { newCommand, openSession, type ServerOptions, withServerOptions } from './command.js';
-import { placeTime } from './volumes.js';
+import { chooseRange, parseBucketMs } from './timeline-range.js';
 
 interface TimelineOptions extends ServerOptions {
   readonly from?: string;
@@ -19,62 +14,47 @@ interface TimelineOptions extends ServerOptions {
   readonly bucket?: string;
 }
 
-const COLUMNS_DEFAULT = 80;
-const COLUMNS_MAX = 160;
+const WIDTH_DEFAULT = 80;
 
-/** The time an instant stands for, near enough to choose how wide a bucket is. */
-const timeOf = async (
-  api: ApiClient,
-  volume: string,
-  text: string,
-  nowUs: number,
-): Promise<number | undefined> => {
-  const { instant } = parseInstant(text);
-  if (instant.kind === 'time' || instant.kind === 'arrival') return instant.timeUs;
-  if (instant.kind === 'ago') return nowUs - instant.us;
-  const answer = await api.get('/v1/resolve', { target: `${volume}@${text}` });
-  return numberField(mapOf(answer), 'timeUs');
-};
+/** Colours are for terminals, and for nobody who sets NO_COLOR (https://no-color.org). */
+const hasColor = ({ columns, env }: Io): boolean =>
+  columns !== undefined && !env.NO_COLOR && env.TERM !== 'dumb';
 
-const parseBucket = (text: string): number => {
-  const match = /^(\d{1,9})(s|m|h|d)$/.exec(text);
-  const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-  const ms = match === null ? 0 : Number(match[1]) * unitMs[match[2] as keyof typeof unitMs];
-  if (ms > 0) return ms;
-  throw new RetraceError('USAGE', `--bucket "${text}" is not a span: write 1s, 5m, 2h or 1d`);
-};
-
-/** What is asked of the server: all of the history, in counts that fit the terminal. */
-const queryOf = async (
-  api: ApiClient,
-  volume: string,
-  options: TimelineOptions,
-  io: Io,
-  columns: number,
-) => {
-  const nowUs = io.nowMs() * 1000;
-  const [facts = {}] = mapsOf(await api.get('/v1/volumes', { volume }));
-  const oldestUs = placeTime(facts, 'horizon');
-  const { from = oldestUs === undefined ? undefined : formatTime(oldestUs), to } = options;
-  const toUs = to === undefined ? nowUs : await timeOf(api, volume, to, nowUs);
-  const fromUs = from === undefined ? toUs : await timeOf(api, volume, from, nowUs);
-  const spanMs = ((toUs ?? nowUs) - (fromUs ?? nowUs)) / 1000;
-  const { bucket } = options;
-  const bucketMs = bucket === undefined ? fittingBucketMs(spanMs, columns) : parseBucket(bucket);
-  return { volume, from, to, bucketMs: String(bucketMs) };
+/** What hands the server on to the commands of the hints, where it is not the usual one. */
+const serverSuffix = ({ server }: ServerOptions): string => {
+  if (server === DEFAULT_SERVER_URL) return '';
+  const isPlain = /^[\w.:/-]+$/.test(server);
+  return ` --server ${isPlain ? server : `'${server.replaceAll("'", "'\\''")}'`}`;
 };
 
 const run = async (volume: string, options: TimelineOptions, io: Io): Promise<void> => {
   const name = formatTarget(parseVolumeRef(volume));
   if (options.from !== undefined) parseInstant(options.from);
   if (options.to !== undefined) parseInstant(options.to);
-  if (options.bucket !== undefined) parseBucket(options.bucket);
+  if (options.bucket !== undefined) parseBucketMs(options.bucket);
   const { api, out } = await openSession(options, io);
-  const columns = Math.min(io.columns ?? COLUMNS_DEFAULT, COLUMNS_MAX);
-  const query = await queryOf(api, name, options, io, columns);
+  const width = Math.min(Math.max(io.columns ?? WIDTH_DEFAULT, WIDTH_MIN), WIDTH_MAX);
+  const { query, places, earlier } = await chooseRange(api, name, {
+    ...options,
+    isWhole: out.json,
+    columns: drawingColumns(width),
+    nowMs: io.nowMs(),
+  });
   const answer = await api.get('/v1/timeline', query);
-  const map: JsonMap = mapOf(answer) ?? {};
-  await out.result(answer, () => timelineText(map, { columns, nowMs: io.nowMs() }));
+  const before =
+    earlier === undefined || out.json ? undefined : mapOf(await api.get('/v1/timeline', earlier));
+  const map = mapOf(answer) ?? {};
+  // Without --to the range goes on to the newest there is, which may have moved on since.
+  const knownUs = options.to === undefined ? numberField(map, 'toUs') : places.knownUs;
+  const view = {
+    width,
+    nowMs: io.nowMs(),
+    places: { ...places, knownUs: knownUs ?? places.knownUs },
+    earlier: before,
+    suffix: serverSuffix(options),
+    color: hasColor(io),
+  };
+  await out.result(answer, () => timelineText(map, view));
 };
 
 /** `retrace timeline`: what happened when. */
@@ -84,15 +64,21 @@ export const timelineCommand = (io: Io): Command =>
       usage: 'timeline <volume>',
       summary: 'Draw the write activity of a volume over time, with its bookmarks and gaps.',
       examples: [
-        ['retrace timeline web-01/root', 'all of its history'],
+        ['retrace timeline web-01/root', 'all of a short history, or the last hour'],
         ['retrace timeline web-01/root --from -10m', 'the last ten minutes'],
+        ['retrace timeline web-01/root --from -7d --to -6d', 'a day of last week'],
         [
           'retrace timeline web-01/root --from -1h --to -30m --bucket 1s --json',
           'counts of each second, for a script',
         ],
       ],
+      notes:
+        'Times are UTC. A history longer than two hours is drawn from an hour before its end\n' +
+        'unless --from says otherwise; with --json all of it is counted.\n' +
+        'The drawing is as wide as the terminal, or 80 columns where there is none. Colours\n' +
+        'are left out there too, and when NO_COLOR is set.',
     })
-      .option('--from <instant>', 'where to begin (default: the oldest instant)')
+      .option('--from <instant>', 'where to begin (default: the oldest, or an hour before the end)')
       .option('--to <instant>', 'where to end (default: the newest)')
       .option('--bucket <span>', 'span of one count: 1s, 5m, 2h, 1d (default: what fits)'),
     io,

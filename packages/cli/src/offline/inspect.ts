@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { crc32c, RetraceError, systemErrorCode } from '@retrace/core';
 import { type JsonMap, mapOf } from '../client/fields.js';
@@ -50,8 +50,10 @@ const KINDS: Readonly<Record<string, string>> = {
   'format-file': 'the format file of a data directory',
   'payload-header': 'the payload file of a log segment',
   chunk: 'the entries of a log segment (LevelDB)',
-  'catalog-version': 'the catalog of a data directory (LevelDB)',
-  'catalog-change': 'the catalog of a data directory (LevelDB)',
+  'catalog-version': 'a generation of the catalog of a data directory (LevelDB)',
+  'catalog-change': 'a generation of the catalog of a data directory (LevelDB)',
+  'catalog-end': 'a generation of the catalog of a data directory (LevelDB)',
+  'catalog-snapshot': 'a snapshot of the catalog of a data directory',
 };
 
 /** What the journal can say of a file or database of a data directory; undefined for others. */
@@ -83,6 +85,8 @@ const inspectFolder = async (path: string): Promise<JsonMap> => {
   }
   if (await isThere(join(path, 'log'))) return { kind: 'a data directory of a journal server' };
   if (await isThere(join(path, 'identity'))) return { kind: 'a state folder of an agent' };
+  const snapshots = (await readdir(path)).filter((name) => name.startsWith('snapshot-')).sort();
+  if (snapshots.length > 0) return { kind: 'the catalog of a data directory', snapshots };
   return { kind: 'a folder of no kind known to retrace' };
 };
 

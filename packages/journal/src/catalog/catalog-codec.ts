@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { crc32c, decodeMap, encodeMap, isCount, MapReader, toRetraceError } from '@retrace/core';
+import { isCount } from '@retrace/core';
+import { readSealed, sealMap } from './sealed-map.js';
 
 /** A small map of a catalog entry; the values are what msgpack carries. */
 export type CatalogMap = Readonly<Record<string, unknown>>;
@@ -28,63 +29,32 @@ export interface ChangeRecord {
   readonly versions: readonly VersionRef[];
 }
 
-const FORMAT_VERSION = 1;
-/** u32 crc32c of the rest, u32 format version, then the map. */
-export const ENVELOPE_BYTES = 8;
-/** Largest stored value: a change names all it wrote. */
-const VALUE_BYTES_MAX = 4 * 1024 * 1024;
+/** Ends a generation: what comes after stands in the next one. */
+export interface EndRecord {
+  /** Number of the generation that follows. */
+  readonly next: number;
+  /** Newest change when it began. */
+  readonly change: number;
+}
+
 const VERSIONS_PER_CHANGE_MAX = 4096;
-
-const seal = (map: object): Buffer => {
-  const body = encodeMap(map);
-  const bytes = Buffer.alloc(ENVELOPE_BYTES + body.length);
-  bytes.writeUInt32LE(FORMAT_VERSION, 4);
-  body.copy(bytes, ENVELOPE_BYTES);
-  bytes.writeUInt32LE(crc32c(bytes.subarray(4)), 0);
-  return bytes;
-};
-
-const unseal = (bytes: Buffer): MapReader | string => {
-  if (bytes.length < ENVELOPE_BYTES) return `only ${bytes.length} bytes`;
-  if (bytes.readUInt32LE(0) !== crc32c(bytes.subarray(4))) return 'the checksum does not match';
-  const version = bytes.readUInt32LE(4);
-  if (version !== FORMAT_VERSION) return `format version ${version} is unknown to this release`;
-  const map = decodeMap(bytes.subarray(ENVELOPE_BYTES), 'catalog value', VALUE_BYTES_MAX);
-  return new MapReader(map, 'catalog value');
-};
-
-/** Decodes with what may throw turned into a text: a damage is a result here, not an exception. */
-const decoded = <T>(bytes: Buffer, read: (reader: MapReader) => T): T | string => {
-  try {
-    const reader = unseal(bytes);
-    return typeof reader === 'string' ? reader : read(reader);
-  } catch (error) {
-    return toRetraceError(error).message;
-  }
-};
-
-/** The checksum an envelope says it has. */
-export const sealedCrc = (bytes: Buffer): number => bytes.readUInt32LE(0);
+/** Hexadecimal digits of a SHA-256. */
+const DIGEST_DIGITS = 64;
 
 export const digestOf = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
 export const encodeVersion = ({ change, value }: VersionRecord): Buffer =>
-  seal(value === undefined ? { change, removed: true } : { change, value });
+  sealMap(value === undefined ? { change, removed: true } : { change, value });
 
 /** @returns why not, as a text, when the bytes are damaged */
 export const decodeVersion = (bytes: Buffer): VersionRecord | string =>
-  decoded(bytes, (reader) => ({
+  readSealed(bytes, (reader, map) => ({
     change: reader.count('change'),
-    value: reader.has('removed') ? undefined : mapField(bytes),
+    value: reader.has('removed') ? undefined : (map.value as CatalogMap),
   }));
 
-const mapField = (bytes: Buffer): CatalogMap => {
-  const map = decodeMap(bytes.subarray(ENVELOPE_BYTES), 'catalog value', VALUE_BYTES_MAX);
-  return map.value as CatalogMap;
-};
-
 export const encodeChange = (change: ChangeRecord): Buffer =>
-  seal({
+  sealMap({
     number: change.number,
     previous: change.previous,
     previousDigest: change.previousDigest.toString('hex'),
@@ -93,10 +63,10 @@ export const encodeChange = (change: ChangeRecord): Buffer =>
 
 /** @returns why not, as a text, when the bytes are damaged */
 export const decodeChange = (bytes: Buffer): ChangeRecord | string =>
-  decoded(bytes, (reader) => ({
+  readSealed(bytes, (reader) => ({
     number: reader.count('number'),
     previous: reader.count('previous'),
-    previousDigest: Buffer.from(reader.text('previousDigest', 64), 'hex'),
+    previousDigest: Buffer.from(reader.text('previousDigest', DIGEST_DIGITS), 'hex'),
     versions: reader.list('versions', VERSIONS_PER_CHANGE_MAX).map((_, index) => {
       const item = reader.item('versions', index);
       return {
@@ -108,8 +78,15 @@ export const decodeChange = (bytes: Buffer): ChangeRecord | string =>
     }),
   }));
 
+export const encodeEnd = ({ next, change }: EndRecord): Buffer => sealMap({ next, change });
+
+/** @returns why not, as a text, when the bytes are damaged */
+export const decodeEnd = (bytes: Buffer): EndRecord | string =>
+  readSealed(bytes, (reader) => ({ next: reader.count('next'), change: reader.count('change') }));
+
 const VERSION_PREFIX = 'v';
 const CHANGE_PREFIX = 'c';
+const END_PREFIX = 'e';
 const NAME = /^[\x20-\x7e]{1,512}$/;
 
 export const isCatalogName = (text: string): boolean => NAME.test(text);
@@ -129,8 +106,12 @@ export const versionKey = (kind: string, id: string, version: number): Buffer =>
 export const changeKey = (number: number): Buffer =>
   numbered(Buffer.from(CHANGE_PREFIX, 'latin1'), number);
 
+/** `e`, u64 number of the generation that follows (big-endian). */
+export const endKey = (next: number): Buffer => numbered(Buffer.from(END_PREFIX, 'latin1'), next);
+
 export type CatalogKey =
   | { readonly what: 'change'; readonly number: number }
+  | { readonly what: 'end'; readonly next: number }
   | {
       readonly what: 'version';
       readonly kind: string;
@@ -145,6 +126,7 @@ export const parseCatalogKey = (key: Buffer): CatalogKey | undefined => {
   if (!isCount(number)) return undefined;
   const head = key.toString('latin1', 0, key.length - 8);
   if (head === CHANGE_PREFIX) return { what: 'change', number };
+  if (head === END_PREFIX) return { what: 'end', next: number };
   const [kind, id, ...more] = head.slice(1, -1).split('\0');
   if (!head.startsWith(VERSION_PREFIX) || !head.endsWith('\0') || more.length > 0) return undefined;
   if (kind === undefined || id === undefined) return undefined;

@@ -17,7 +17,8 @@ export interface CatalogState {
   /** Newest change that can be read, and the digest of its bytes: what the next one names. */
   linkedChange: number;
   linkedDigest: Buffer;
-  readonly problems: Damage[];
+  /** Damage by which something was lost: every snapshot says it again, until a rebuild. */
+  readonly losses: Damage[];
 }
 
 export const emptyState = (): CatalogState => ({
@@ -25,7 +26,14 @@ export const emptyState = (): CatalogState => ({
   change: 0,
   linkedChange: 0,
   linkedDigest: Buffer.alloc(0),
-  problems: [],
+  losses: [],
+});
+
+/** A copy that can be changed; the values are shared, for none is ever changed. */
+export const copyState = (state: CatalogState): CatalogState => ({
+  ...state,
+  kinds: new Map([...state.kinds].map(([kind, entries]) => [kind, new Map(entries)])),
+  losses: [...state.losses],
 });
 
 const ABSENT: CurrentVersion = { version: 0, value: undefined };
@@ -45,4 +53,21 @@ export const setCurrent = (
     state.kinds.set(kind, entries);
   }
   entries.set(id, current);
+};
+
+/** Forgets removed entries: a new database may use the keys of their versions again. */
+export const dropRemoved = ({ kinds }: CatalogState): void => {
+  for (const [kind, entries] of kinds) {
+    for (const [id, { value }] of entries) if (value === undefined) entries.delete(id);
+    if (entries.size === 0) kinds.delete(kind);
+  }
+};
+
+/** How many entries there are. */
+export const entryCount = ({ kinds }: CatalogState): number => {
+  let count = 0;
+  for (const entries of kinds.values()) {
+    for (const { value } of entries.values()) if (value !== undefined) count++;
+  }
+  return count;
 };

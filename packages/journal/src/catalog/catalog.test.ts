@@ -1,26 +1,14 @@
-import { RetraceError } from '@retrace/core';
 import { describe, expect, it } from 'vitest';
-import type { Storage } from '../storage/storage.js';
-import { Chance } from '../storage/testing/faults.js';
+import { Chance, type FaultPlan } from '../storage/testing/faults.js';
 import { MemoryStorage } from '../storage/testing/memory-storage.js';
 import { makeTempStorage } from '../storage/testing/temp-storage.js';
 import { Catalog } from './catalog.js';
-import { createCatalogDatabase } from './open-database.js';
+import { codeOf, create, placesOf, show } from './testing/catalog-fixture.js';
 
-const create = async (storage: Storage): Promise<Catalog> => {
-  await (await createCatalogDatabase(storage)).close();
-  return Catalog.open(storage);
-};
-
-/** All that a catalog shows, as plain data. */
-const show = (catalog: Catalog): unknown =>
-  ['a', 'b', 'c'].map((kind) => catalog.list(kind).map(({ id, value }) => [id, value]));
-
-const codeOf = async (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'done',
-    (error: unknown) => (error instanceof RetraceError ? error.code : error),
-  );
+const failWrites =
+  (at: string): FaultPlan =>
+  ({ kind, path }) =>
+    kind === 'write-database' && path === at ? { fault: 'error', code: 'EIO' } : undefined;
 
 describe('the catalog', () => {
   it('keeps the newest of each entry over reopening, on a real LevelDB', async () => {
@@ -93,6 +81,63 @@ describe('the catalog', () => {
     }
   });
 
+  it('takes a refused change back at the latest when it is closed', async () => {
+    const storage = new MemoryStorage(new Chance(1));
+    const catalog = await create(storage);
+    await catalog.set('a', 'x', { n: 1 });
+    storage.plan = failWrites('catalog/0000000001');
+    expect(await codeOf(catalog.set('a', 'x', { n: 2 }))).toBe('STORAGE_FAILED');
+    storage.plan = () => undefined;
+    await catalog.close();
+    expect((await Catalog.open(storage.afterCrash())).get('a', 'x')).toEqual({ n: 1 });
+  });
+
+  it('leaves a database that cannot be opened again, and what was refused in it', async () => {
+    let without = 0;
+    for (let seed = 0; seed < 20; seed++) {
+      const storage = new MemoryStorage(new Chance(seed));
+      const catalog = await create(storage);
+      await catalog.set('a', 'x', { n: 1 });
+      storage.plan = failWrites('catalog/0000000001');
+      expect(await codeOf(catalog.set('a', 'x', { n: 2 }))).toBe('STORAGE_FAILED');
+      storage.plan = ({ kind, path }) => {
+        if (kind === 'open-database' && path === 'catalog/0000000001') {
+          return { fault: 'error', code: 'Corruption' };
+        }
+        return kind === 'write-database' ? { fault: 'crash' } : undefined;
+      };
+      expect(await codeOf(catalog.set('a', 'y', { n: 3 }))).toBe('STORAGE_FAILED');
+      const again = await Catalog.open(storage.afterCrash());
+      expect(again.get('a', 'x')).toEqual({ n: 1 });
+      if (again.get('a', 'y') === undefined) without++;
+    }
+    expect(without).toBeGreaterThan(0);
+  });
+
+  it('goes on with changes when a database could not be opened again', async () => {
+    const storage = new MemoryStorage(new Chance(1));
+    const catalog = await create(storage);
+    await catalog.set('a', 'x', { n: 1 });
+    storage.plan = failWrites('catalog/0000000001');
+    expect(await codeOf(catalog.set('a', 'x', { n: 2 }))).toBe('STORAGE_FAILED');
+    storage.plan = ({ kind, path }) =>
+      kind === 'open-database' && path === 'catalog/0000000001'
+        ? { fault: 'error', code: 'Corruption' }
+        : undefined;
+    await catalog.set('a', 'y', { n: 3 });
+    expect(placesOf(catalog)).toEqual(['catalog']);
+    storage.plan = () => undefined;
+    const again = await Catalog.open(storage.afterCrash());
+    expect(show(again)).toEqual([
+      [
+        ['x', { n: 1 }],
+        ['y', { n: 3 }],
+      ],
+      ...[[], []],
+    ]);
+    expect(storage.keysWrittenTwice).toEqual([]);
+  });
+
   it('has every change that was made, or all but the last, after a power cut', async () => {
     for (let step = 1; step < 40; step++) {
       const storage = new MemoryStorage(new Chance(step));
@@ -115,49 +160,70 @@ describe('the catalog', () => {
     const storage = new MemoryStorage(new Chance(1));
     const catalog = await create(storage);
     for (let n = 1; n <= 5; n++) await catalog.set('a', String(n), { n });
-    await catalog.close();
+    const generation = 'catalog/0000000001';
     const keys = storage
-      .tables('catalog')
+      .tables(generation)
       .sorted()
       .map(({ key }) => key);
     const changes = keys.filter((key) => key.length === 9);
     const versionOf = (n: number): Buffer => keys.find((key) => key.includes(`\0${n}\0`))!;
 
     const middle = storage.copy();
-    middle.tables('catalog').drop(changes[2]!);
-    middle.tables('catalog').drop(versionOf(3));
+    middle.tables(generation).drop(changes[2]!);
+    middle.tables(generation).drop(versionOf(3));
     const broken = await Catalog.open(middle);
-    expect(broken.problems().map(({ place }) => place)).toEqual(['catalog change 4']);
+    expect(placesOf(broken)).toEqual([`${generation} change 4`]);
     await broken.set('a', '6', {});
     expect(middle.keysWrittenTwice).toEqual([]);
 
     const end = storage.copy();
-    end.tables('catalog').drop(changes[4]!);
-    end.tables('catalog').drop(versionOf(5));
+    end.tables(generation).drop(changes[4]!);
+    end.tables(generation).drop(versionOf(5));
     const shorter = await Catalog.open(end);
     expect(shorter.problems()).toEqual([]);
     shorter.noteWitness(5);
-    expect(shorter.problems().map(({ place }) => place)).toEqual(['catalog']);
+    expect(placesOf(shorter)).toEqual(['catalog']);
     await shorter.set('a', '6', { n: 6 });
     expect(shorter.change).toBe(6);
+    await shorter.close();
+    // What is lost is told again, however often the files are written anew.
+    const later = await Catalog.open(end);
+    expect(placesOf(later)).toContain('catalog');
   });
 
-  it('that LevelDB cannot open is put aside, and a new one begun', async () => {
+  it('that LevelDB cannot open goes on from its snapshot, and names what may be lost', async () => {
     const { storage, remove } = await makeTempStorage();
     const catalog = await create(storage);
-    await catalog.set('a', '1', {});
+    await catalog.set('a', '1', { n: 1 });
     await catalog.close();
-    const file = await storage.open('catalog/CURRENT', 'update');
+    const second = await Catalog.open(storage);
+    await second.set('a', '1', { n: 2 });
+    await second.close();
+    const file = await storage.open('catalog/0000000003/CURRENT', 'update');
     await file.writev([Buffer.from('MANIFEST-999999\n')], 0);
     await file.close();
-    const again = await Catalog.open(storage);
-    expect(again.list('a')).toEqual([]);
-    expect(again.problems().length).toBeGreaterThan(0);
-    await again.close();
-    expect(await storage.list('')).toEqual(['catalog', 'catalog.damaged-1']);
-    const third = await Catalog.open(storage);
-    expect(third.problems().map(({ place }) => place)).toEqual(['catalog.damaged-1']);
-    await third.close();
+    for (let start = 1; start <= 2; start++) {
+      const again = await Catalog.open(storage);
+      expect(again.get('a', '1')).toEqual({ n: 2 });
+      expect(placesOf(again)).toContain('catalog/0000000003');
+      await again.close();
+    }
+    const names = await storage.list('catalog');
+    expect(names).toContain('0000000003');
+    expect(names.at(-1)).toBe('snapshot-0000000004');
     await remove();
+  });
+
+  it('that is gone altogether is begun anew, and that is told until it is rebuilt', async () => {
+    const storage = new MemoryStorage(new Chance(1));
+    await (await create(storage)).close();
+    await storage.remove('catalog');
+    const catalog = await Catalog.open(storage);
+    expect(placesOf(catalog)).toEqual(['catalog']);
+    await catalog.set('a', '1', {});
+    await catalog.close();
+    const again = await Catalog.open(storage);
+    expect(again.get('a', '1')).toEqual({});
+    expect(placesOf(again)).toEqual(['catalog']);
   });
 });

@@ -1,111 +1,229 @@
-import { damage } from '../storage/damage.js';
-import type { Database } from '../storage/database.js';
+import { type Damage, damage } from '../storage/damage.js';
+import { rootErrorCode, storageError } from '../storage/storage-error.js';
+import { CATALOG_DIRECTORY, generationPath, highestNumber, snapshotPath } from './catalog-paths.js';
+import { type CatalogState, copyState, emptyState } from './catalog-state.js';
+import { isDamagedDatabase } from './database-damage.js';
 import {
-  type ChangeRecord,
-  decodeChange,
-  decodeVersion,
-  digestOf,
-  parseCatalogKey,
-  sealedCrc,
-} from './catalog-codec.js';
-import { type CatalogState, currentVersion, emptyState, setCurrent } from './catalog-state.js';
+  type FoundCatalog,
+  type FoundGeneration,
+  type FoundSnapshot,
+  failureText,
+} from './read-catalog.js';
+import type { GenerationContents } from './read-generation.js';
+import { type Replayed, replay } from './replay.js';
+import { type SnapshotHeader, snapshotState } from './snapshot-codec.js';
 
-/** Directory of the catalog's database. */
-export const CATALOG_DIRECTORY = 'catalog';
-
-/** What a scan found, before the chain is checked. */
-interface Found {
+/** The best state that can be had, and what is wrong with the files it comes from. */
+export interface LoadedCatalog {
   readonly state: CatalogState;
-  readonly changes: Map<number, { readonly record: ChangeRecord; readonly digest: Buffer }>;
-  /** Checksum of each version that is intact, by `versionName`. */
-  readonly versions: Map<string, number>;
+  /** Damage by which nothing is lost; what is lost stands in `state.losses`. */
+  readonly problems: readonly Damage[];
+  /** The generation to go on with; undefined when a new one must begin. */
+  readonly home: number | undefined;
+  /** The snapshot the state comes from. */
+  readonly snapshot: SnapshotHeader | undefined;
+  /** Changes made again after it. */
+  readonly changes: number;
+  /** The highest number any file has. */
+  readonly highest: number;
+  /** Losses that no snapshot has told of before. */
+  readonly newLosses: number;
+  /** False when nothing at all could be read. */
+  readonly isAnythingLeft: boolean;
 }
 
-const versionName = (kind: string, id: string, version: number): string =>
-  `${kind} "${id}" version ${version}`;
+/** What a state begins with. */
+interface Base {
+  readonly snapshot: FoundSnapshot | undefined;
+  readonly header: SnapshotHeader | undefined;
+  readonly state: CatalogState;
+  readonly generation: number;
+}
+
+/** Puts the parts of a catalog together, and checks each against the others. */
+class Loader {
+  readonly #found: FoundCatalog;
+  readonly #contents: readonly GenerationContents[];
+  readonly #base: Base;
+  readonly #state: CatalogState;
+  readonly #problems: Damage[] = [];
+  /** Losses that were known when the snapshot was taken. */
+  readonly #known: number;
+  /** Something is wrong with what would be gone on with. */
+  #isUnsound = false;
+
+  constructor(found: FoundCatalog) {
+    this.#found = found;
+    this.#contents = found.generations.flatMap(({ contents }) => contents ?? []);
+    this.#base = this.#findBase();
+    // The base's own state is needed again, to compare the reserve with it.
+    this.#state = copyState(this.#base.state);
+    this.#known = this.#state.losses.length;
+  }
+
+  run(): LoadedCatalog {
+    const { names } = this.#found;
+    this.#checkSnapshots();
+    this.#checkGenerations();
+    const replayed = this.#replay();
+    this.#checkReserve();
+    for (const path of names.putAside) {
+      const what = 'a catalog that could not be opened was put aside here';
+      this.#problems.push(damage(path, what));
+    }
+    const { snapshot, header, generation } = this.#base;
+    const last = replayed.lastGeneration ?? generation;
+    const isSound = snapshot?.intact !== undefined && last === generation && !this.#isUnsound;
+    const newLosses = this.#state.losses.length - this.#known;
+    // A number left out: what may be left of lost changes can then never continue the chain.
+    if (newLosses > 0) this.#state.change++;
+    return {
+      state: this.#state,
+      problems: this.#problems,
+      home: isSound ? generation : undefined,
+      snapshot: header,
+      changes: replayed.changes,
+      highest: highestNumber(names),
+      newLosses,
+      isAnythingLeft: header !== undefined || replayed.changes > 0,
+    };
+  }
+
+  #harm(generation: number, place: string, why: string): void {
+    this.#problems.push(damage(place, why));
+    if (generation >= this.#base.generation) this.#isUnsound = true;
+  }
+
+  #lose(place: string, why: string): void {
+    this.#state.losses.push(damage(place, why));
+    this.#isUnsound = true;
+  }
+
+  /** The newest intact snapshot; without one, whichever has more: its rest, or all changes. */
+  #findBase(): Base {
+    const { snapshots } = this.#found;
+    const intact = snapshots.findLast((found) => found.intact !== undefined);
+    const isComplete = this.#contents[0]?.changes.has(1) === true;
+    const rest = isComplete
+      ? undefined
+      : snapshots.findLast(({ decoded }) => decoded?.header !== undefined);
+    const snapshot = intact ?? rest;
+    const header = snapshot?.decoded?.header;
+    if (snapshot?.decoded === undefined || header === undefined) {
+      return { snapshot: undefined, header: undefined, state: emptyState(), generation: 0 };
+    }
+    const state = snapshotState(header, snapshot.decoded);
+    return { snapshot, header, state, generation: snapshot.generation };
+  }
+
+  #checkSnapshots(): void {
+    const { names, snapshots, generations } = this.#found;
+    const { snapshot: base, header } = this.#base;
+    for (const found of snapshots) {
+      if (found.why === undefined) continue;
+      this.#harm(found.generation, snapshotPath(found.generation), found.why);
+    }
+    if (base !== undefined && base.intact === undefined && base.decoded !== undefined) {
+      const lost = (header?.entries ?? 0) - base.decoded.entries.length;
+      const what = `no snapshot is intact; of this one ${lost} entries are lost`;
+      this.#lose(snapshotPath(base.generation), what);
+    }
+    const needing = [
+      ...generations.filter(({ contents }) => (contents?.changes.size ?? 0) > 0),
+      ...this.#followers().map((generation) => ({ generation })),
+    ];
+    for (const generation of new Set(needing.map((one) => one.generation))) {
+      if (generation === 0 || names.snapshots.includes(generation)) continue;
+      this.#harm(generation, snapshotPath(generation), 'the snapshot is missing');
+    }
+    if (names.snapshots.length + names.generations.length === 0) {
+      this.#lose(CATALOG_DIRECTORY, 'the catalog is missing; a new one was begun');
+    }
+  }
+
+  /** Generations that the ones before them say have begun. */
+  #followers(): readonly number[] {
+    return this.#contents.flatMap(({ next }) => next ?? []);
+  }
+
+  #checkGenerations(): void {
+    const { names, snapshots, generations } = this.#found;
+    for (const { problems, generation } of this.#contents) {
+      for (const { place, message } of problems) this.#harm(generation, place, message);
+    }
+    const expected = new Set([...snapshots.map((one) => one.generation), ...this.#followers()]);
+    for (const found of generations) {
+      if (found.contents === undefined) this.#checkUnread(found, expected);
+    }
+    for (const generation of expected) {
+      if (names.generations.includes(generation)) continue;
+      this.#reportUnread(generation, 'the database is missing');
+    }
+  }
+
+  #checkUnread(found: FoundGeneration, expected: ReadonlySet<number>): void {
+    const { generation } = found;
+    const hasSnapshots = this.#found.names.snapshots.length > 0;
+    // One that a crash left before it had a snapshot holds nothing.
+    if (hasSnapshots && generation > 0 && !expected.has(generation)) return;
+    this.#reportUnread(generation, `the database cannot be read: ${failureText(found)}`);
+  }
+
+  #reportUnread(generation: number, why: string): void {
+    const path = generationPath(generation);
+    if (generation < this.#base.generation) this.#harm(generation, path, why);
+    else this.#lose(path, `${why}; its changes are lost, if it had any`);
+  }
+
+  #replay(): Replayed {
+    return replay(this.#state, {
+      generations: this.#contents,
+      fromGeneration: this.#base.generation,
+      report: (generation, what, why) => {
+        this.#lose(`${generationPath(generation)} ${what}`, why);
+      },
+    });
+  }
+
+  /** The snapshot before, with the changes after it, must come to where the newest one is. */
+  #checkReserve(): void {
+    const { snapshot: base, header: end } = this.#base;
+    const reserve = this.#found.snapshots.findLast(
+      ({ intact, generation }) => intact !== undefined && generation < (base?.generation ?? 0),
+    );
+    if (reserve?.intact === undefined || end === undefined) return;
+    const { generation } = reserve;
+    const state = snapshotState(reserve.intact.header, { entries: [], losses: [] });
+    const generations = this.#contents.filter((one) => one.generation < this.#base.generation);
+    replay(state, {
+      generations,
+      fromGeneration: generation,
+      toChange: end.change,
+      report: (at, what, why) => this.#harm(at, `${generationPath(at)} ${what}`, why),
+    });
+    const isSame = state.linkedDigest.equals(end.linkedDigest);
+    if (isSame && state.linkedChange === end.linkedChange) return;
+    const what = `its changes end with ${state.linkedChange}, not with ${end.linkedChange}`;
+    this.#harm(generation, generationPath(generation), what);
+  }
+}
+
+/** An error that came in the way of reading, and says nothing of the stored bytes. */
+const isUnreadable = (failure: unknown): boolean =>
+  failure !== undefined && rootErrorCode(failure) !== 'ENOENT' && !isDamagedDatabase(failure);
 
 /**
- * Reads a catalog and checks all of it: every checksum, versions dense from 1, changes dense from
- * 1 and each naming the digest of the one before, and each version written by a change that names
- * its checksum. LevelDB tells none of that: a flipped bit in its log drops whole changes, one in a
- * table comes back as data.
+ * Makes the newest state out of what was found of a catalog: the newest intact snapshot and every
+ * change after it. Whatever is damaged or missing is named, and where something may be lost by it,
+ * that is among the losses.
+ * @param isTolerant - also takes for lost what could not be read just now
+ * @throws RetraceError STORAGE_FAILED when something would be lost by what may be readable later
  */
-export const loadCatalog = async (database: Database): Promise<CatalogState> => {
-  const found: Found = { state: emptyState(), changes: new Map(), versions: new Map() };
-  for await (const entries of database.scan({})) {
-    for (const [key, value] of entries) readEntry(found, key, value);
-  }
-  checkChain(found);
-  return found.state;
-};
-
-const readEntry = (found: Found, key: Buffer, value: Buffer): void => {
-  const { state } = found;
-  const parsed = parseCatalogKey(key);
-  if (parsed === undefined) {
-    const place = `${CATALOG_DIRECTORY} key ${key.toString('hex')}`;
-    state.problems.push(damage(place, 'not a key of the catalog'));
-    return;
-  }
-  if (parsed.what === 'change') {
-    readChange(found, parsed.number, value);
-    return;
-  }
-  const { kind, id, version } = parsed;
-  const name = versionName(kind, id, version);
-  const place = `${CATALOG_DIRECTORY} ${name}`;
-  const before = currentVersion(state, kind, id);
-  if (version !== before.version + 1) {
-    const what = `the version before it is ${before.version || 'missing'}: some are lost`;
-    state.problems.push(damage(place, what));
-  }
-  const decoded = decodeVersion(value);
-  if (typeof decoded === 'string') {
-    state.problems.push(damage(place, `${decoded}; the version before it is used`));
-    setCurrent(state, kind, id, { version, value: before.value });
-  } else {
-    found.versions.set(name, sealedCrc(value));
-    setCurrent(state, kind, id, { version, value: decoded.value });
-  }
-};
-
-const readChange = ({ state, changes }: Found, number: number, value: Buffer): void => {
-  state.change = Math.max(state.change, number);
-  const record = decodeChange(value);
-  if (typeof record !== 'string' && record.number === number) {
-    changes.set(number, { record, digest: digestOf(value) });
-    return;
-  }
-  const what = typeof record === 'string' ? record : `it says it is change ${record.number}`;
-  state.problems.push(damage(`${CATALOG_DIRECTORY} change ${number}`, what));
-};
-
-const checkChain = ({ state, changes, versions }: Found): void => {
-  const named = new Set<string>();
-  const numbers = [...changes.keys()].sort((a, b) => a - b);
-  for (const number of numbers) {
-    const { record, digest } = changes.get(number)!;
-    const place = `${CATALOG_DIRECTORY} change ${number}`;
-    const report = (message: string): void => {
-      state.problems.push(damage(place, message));
-    };
-    if (number !== state.linkedChange + 1) {
-      report(`changes ${state.linkedChange + 1} to ${number - 1} are missing or damaged`);
-    } else if (record.previous !== number - 1) {
-      report(`changes ${record.previous + 1} to ${number - 1} had been lost when it was made`);
-    } else if (!record.previousDigest.equals(state.linkedDigest)) {
-      report(`change ${number - 1} is not the one it was made after`);
-    }
-    for (const { kind, id, version, crc } of record.versions) {
-      const name = versionName(kind, id, version);
-      named.add(name);
-      if (versions.get(name) !== crc) report(`its ${name} is missing or damaged`);
-    }
-    state.linkedChange = number;
-    state.linkedDigest = digest;
-  }
-  for (const name of versions.keys()) {
-    if (named.has(name)) continue;
-    state.problems.push(damage(`${CATALOG_DIRECTORY} ${name}`, 'no readable change wrote it'));
-  }
+export const loadCatalog = (found: FoundCatalog, isTolerant = false): LoadedCatalog => {
+  const loaded = new Loader(found).run();
+  if (isTolerant || loaded.newLosses === 0) return loaded;
+  const failures = [...found.snapshots, ...found.generations].map(({ failure }) => failure);
+  const unreadable = failures.find(isUnreadable);
+  if (unreadable !== undefined) throw storageError(unreadable, 'reading the catalog');
+  return loaded;
 };

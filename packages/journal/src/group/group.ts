@@ -1,5 +1,6 @@
 import type { GroupDefinition, GroupId } from '@retrace/core';
-import type { Bookmark, GroupHistory } from '../history/group-history.js';
+import type { GroupHistory } from '../history/group-history.js';
+import type { Bookmark } from '../history/history-facts.js';
 import type { InstantPlace } from '../history/resolve.js';
 import type { GroupStream } from './group-stream.js';
 import type { Volume } from './volume.js';

@@ -14,7 +14,7 @@ import {
   type VolumeRef,
 } from '@retrace/core';
 import type { Catalog } from '../catalog/catalog.js';
-import { GroupHistory } from '../history/group-history.js';
+import type { GroupHistory } from '../history/group-history.js';
 import type { LogRecord } from '../log/log-record.js';
 import type { Damage } from '../storage/damage.js';
 import { Group } from './group.js';
@@ -37,6 +37,8 @@ export interface RegistryOptions {
   readonly log: StreamLog;
   readonly volumesMax: number;
   readonly checkRoom: (records: number) => void;
+  /** A group's history up to where its records are sealed. */
+  readonly openHistory: (groupId: number) => GroupHistory;
 }
 
 /** Stands for a group of which only records are left. */
@@ -210,8 +212,8 @@ export class Registry {
   }
 
   #addGroup(entry: GroupEntry): Group {
-    const { log, clock, catalog, checkRoom } = this.#options;
-    const history = new GroupHistory();
+    const { log, clock, catalog, checkRoom, openHistory } = this.#options;
+    const history = openHistory(entry.id);
     const stream = new GroupStream({
       groupId: entry.id,
       groupName: entry.definition.name,

@@ -1,6 +1,5 @@
 import {
   assert,
-  type Consistency,
   type Definition,
   decodeDefinition,
   decodeMark,
@@ -10,24 +9,10 @@ import {
 } from '@retrace/core';
 import type { LogRecord } from '../log/log-record.js';
 import { EpochList, type EpochRun } from './epoch-list.js';
+import type { Bookmark, ClockStandstill, SeqHole, WatermarkNote } from './history-facts.js';
+import type { HistorySummary } from './history-summary.js';
 import { RecentRecords } from './recent-records.js';
 import { type LastConsistent, VolumeHistory } from './volume-history.js';
-
-/** A named instant. */
-export interface Bookmark {
-  readonly name: string;
-  readonly seq: number;
-  readonly timeUs: number;
-  readonly consistency: Consistency;
-}
-
-/** A stretch in which time stood still because the agent's clock had stepped back. */
-export interface ClockStandstill {
-  readonly seq: number;
-  /** Times in [wallUs, heldAtUs) were read twice by the agent's clock. */
-  readonly wallUs: number;
-  readonly heldAtUs: number;
-}
 
 /** What the layers know of a group's records. */
 export interface SealedRecords {
@@ -57,14 +42,45 @@ export class GroupHistory {
   readonly recent = new RecentRecords();
   readonly #sealed: SealedRecords;
   readonly #volumes = new Map<number, VolumeHistory>();
-  readonly #holes: { fromSeq: number; toSeq: number }[] = [];
+  readonly #holes: SeqHole[] = [];
   #firstTimeUs = 0;
   #lastSeq = 0;
   #lastTimeUs = 0;
-  #watermark: { timeUs: number; seq: number; arrivalUs: number } | undefined;
+  #watermark: WatermarkNote | undefined;
 
   constructor(sealed: SealedRecords = NOTHING_SEALED) {
     this.#sealed = sealed;
+  }
+
+  /** Goes on where another history ended: before the first record of this one. */
+  restore(summary: HistorySummary): void {
+    assert(this.#lastSeq === 0, 'a history is restored before its first record');
+    for (const epoch of summary.epochs) this.epochs.begin({ ...epoch });
+    for (const bookmark of summary.bookmarks) this.bookmarks.set(bookmark.name, bookmark);
+    this.standstills.push(...summary.standstills);
+    this.#holes.push(...summary.holes);
+    for (const { volumeId, ...facts } of summary.volumes) {
+      this.#volumes.set(volumeId, new VolumeHistory(facts));
+    }
+    this.#firstTimeUs = summary.firstTimeUs;
+    this.#lastSeq = summary.lastSeq;
+    this.#lastTimeUs = summary.lastTimeUs;
+    this.#watermark = summary.watermark;
+  }
+
+  /** What it comes to now, as a copy. */
+  summary(): HistorySummary {
+    return {
+      firstTimeUs: this.#firstTimeUs,
+      lastSeq: this.#lastSeq,
+      lastTimeUs: this.#lastTimeUs,
+      watermark: this.#watermark,
+      epochs: this.epochs.all.map((epoch) => ({ ...epoch })),
+      bookmarks: [...this.bookmarks.values()],
+      standstills: [...this.standstills],
+      holes: [...this.#holes],
+      volumes: [...this.#volumes].map(([volumeId, volume]) => ({ volumeId, ...volume.facts() })),
+    };
   }
 
   /** Seq of the newest stored record, 0 when there is none. */
@@ -83,12 +99,12 @@ export class GroupHistory {
   }
 
   /** The newest watermark, with the server's time when it was noted. */
-  get watermark() {
+  get watermark(): WatermarkNote | undefined {
     return this.#watermark;
   }
 
   /** Runs of seqs whose records are lost. */
-  get holes(): readonly { readonly fromSeq: number; readonly toSeq: number }[] {
+  get holes(): readonly SeqHole[] {
     return this.#holes;
   }
 

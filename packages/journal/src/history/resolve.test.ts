@@ -123,7 +123,7 @@ describe('resolveInstant', () => {
     expect((await resolve(script, 'latest')).seq).toBe(16);
   });
 
-  it('keeps the consistent stretch across a clean stop, and opens it for a changed disk', async () => {
+  it('keeps the consistent stretch across a clean stop; a changed disk ends it', async () => {
     const script = protectedVolume().mark(T + 5 * SECOND, { mark: 'clean-stop' }, 0);
     script.start(T + 8 * SECOND).write(T + 9 * SECOND);
     expect((await resolve(script, 'latest')).seq).toBe(script.lastSeq);

@@ -1,5 +1,6 @@
 import { type ActivityBucket, type ActivityRow, activityBuckets } from './activity.js';
-import type { Bookmark, GroupHistory } from './group-history.js';
+import type { GroupHistory } from './group-history.js';
+import type { Bookmark } from './history-facts.js';
 import type { GapCause } from './volume-history.js';
 
 /** A gap as a timeline shows it; the ends are undefined while it is open. */

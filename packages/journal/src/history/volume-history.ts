@@ -31,6 +31,13 @@ export interface VolumeSize {
   readonly sizeBytes: number;
 }
 
+/** What a volume's history comes to. */
+export interface VolumeFacts {
+  readonly ranges: readonly ConsistentRange[];
+  readonly gaps: readonly Gap[];
+  readonly sizes: readonly VolumeSize[];
+}
+
 /** Where a consistent stretch ended. */
 export interface LastConsistent {
   /** The last consistent seq, and its record's time. */
@@ -44,9 +51,25 @@ export interface LastConsistent {
  * Where one volume is consistent, and how large it was. Fed with the marks of its group in order.
  */
 export class VolumeHistory {
-  readonly ranges: ConsistentRange[] = [];
-  readonly gaps: Gap[] = [];
-  readonly #sizes: VolumeSize[] = [];
+  readonly ranges: ConsistentRange[];
+  readonly gaps: Gap[];
+  readonly #sizes: VolumeSize[];
+
+  /** @param known - where an earlier history ended; nothing is shared with it */
+  constructor(known: VolumeFacts = { ranges: [], gaps: [], sizes: [] }) {
+    this.ranges = known.ranges.map((range) => ({ ...range }));
+    this.gaps = known.gaps.map((gap) => ({ ...gap }));
+    this.#sizes = [...known.sizes];
+  }
+
+  /** All of it, as a copy. */
+  facts(): VolumeFacts {
+    return {
+      ranges: this.ranges.map((range) => ({ ...range })),
+      gaps: this.gaps.map((gap) => ({ ...gap })),
+      sizes: [...this.#sizes],
+    };
+  }
 
   /** True when the newest stored record leaves the volume consistent. */
   get consistent(): boolean {
@@ -54,8 +77,8 @@ export class VolumeHistory {
   }
 
   /**
-   * After the record `after` the volume is not consistent any more. An open gap keeps its reason, but
-   * for `unclean-stop`, which the journal puts itself and an agent may know better.
+   * After the record `after` the volume is not consistent any more. An open gap keeps its reason,
+   * but for `unclean-stop`, which the journal puts itself and an agent may know better.
    */
   openGap(reason: GapCause, after: LastConsistent): void {
     const last = this.ranges.at(-1);

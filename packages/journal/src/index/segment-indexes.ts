@@ -16,6 +16,12 @@ export interface SegmentIndex {
 export class SegmentIndexes {
   readonly #indexes: SegmentIndex[] = [];
   #loading: HotIndex | undefined;
+  #version = 0;
+
+  /** Another number whenever another list of indexes would be given. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** Content records held. */
   get size(): number {
@@ -60,6 +66,7 @@ export class SegmentIndexes {
     assert(last === undefined || segment > last.segment, 'segments come in order');
     const index = new HotIndex();
     this.#indexes.push({ segment, index });
+    this.#version += 1;
     return index;
   }
 
@@ -67,5 +74,6 @@ export class SegmentIndexes {
   drop(segment: number): void {
     const kept = this.#indexes.findIndex((entry) => entry.segment > segment);
     this.#indexes.splice(0, kept < 0 ? this.#indexes.length : kept);
+    this.#version += 1;
   }
 }

@@ -38,7 +38,8 @@ export interface FoundChunk {
 }
 
 export interface ChunkSourceOptions {
-  readonly databases: SegmentDatabases;
+  /** Without them only the copies in the payload file are read. */
+  readonly databases: SegmentDatabases | undefined;
   readonly payloads: PayloadReader;
   /** Told of every damage that is met, also of those the other copy makes up for. */
   readonly report: (problem: Damage) => void;
@@ -116,6 +117,7 @@ export class ChunkSource {
   ): AsyncGenerator<readonly Entry[]> {
     const { segment } = this.#range;
     const { databases } = this.#options;
+    if (databases === undefined) return;
     let database: Database;
     try {
       database = await databases.acquire(segment);
@@ -185,7 +187,7 @@ export class ChunkSource {
         return;
       }
       const { firstLsn, entryBytes, payloadBytes } = found.chunk.header;
-      if (missed) {
+      if (missed && this.#options.databases !== undefined) {
         const where = `${entriesDirectory(segment)} entry lsn ${firstLsn}`;
         this.#report(where, 'the entry is missing; the copy in the payload file stands in');
       }

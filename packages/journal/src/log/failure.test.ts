@@ -38,7 +38,10 @@ const codeOf = async (work: Promise<unknown>): Promise<string> =>
 const PLACES: readonly (readonly [string, (access: Access) => boolean])[] = [
   ['sync of the payload file', ({ kind }) => kind === 'sync'],
   ['write of the payload file', ({ kind }) => kind === 'writev'],
-  ['write of the entries', ({ kind, path }) => kind === 'write-database' && path !== 'catalog'],
+  [
+    'write of the entries',
+    ({ kind, path }) => kind === 'write-database' && !path.startsWith('catalog'),
+  ],
 ];
 
 const ERRORS = [
@@ -136,10 +139,13 @@ describe('a change of segments that fails', () => {
     };
     await open.log.append(small());
     // The change is refused and in the catalog all the same: the segment is closed there.
-    storage.plan = failOnce(({ kind, path }) => kind === 'write-database' && path === 'catalog', {
-      fault: 'error',
-      code: 'EIO',
-    });
+    storage.plan = failOnce(
+      ({ kind, path }) => kind === 'write-database' && path.startsWith('catalog'),
+      {
+        fault: 'error',
+        code: 'EIO',
+      },
+    );
     maker.reset(open.records);
     const large = Array.from({ length: 40 }, () => maker.next(1));
     expect(await codeOf(open.log.append(large))).toBe('STORAGE_FAILED');

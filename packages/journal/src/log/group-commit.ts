@@ -208,7 +208,7 @@ export class GroupCommit {
       watermarks,
     };
     const chunks = this.#encode(commit, inputs, plan, writer);
-    await writer.write(commit.commit, this.#lastLsn + inputs.length, chunks);
+    await writer.write(commit, chunks);
     this.#stored(commit, writer);
     const durationUs = clock.nowUs() - startedUs;
     this.stats.commits++;

@@ -5,7 +5,7 @@ import type { LogRecord } from './log-record.js';
 import type { PayloadReader } from './payload-reader.js';
 import type { SegmentDatabases } from './segment-databases.js';
 import { segmentDirectory } from './segment-paths.js';
-import type { SegmentTable } from './segment-table.js';
+import type { SegmentRange } from './segment-table.js';
 
 export interface ScanOptions {
   /** Told of lost records, both lsns inclusive; without it they end the scan with CORRUPTION. */
@@ -15,7 +15,8 @@ export interface ScanOptions {
 }
 
 interface ScanParts {
-  readonly table: SegmentTable;
+  /** The segments that hold them. */
+  readonly ranges: readonly SegmentRange[];
   readonly databases: SegmentDatabases;
   readonly payloads: PayloadReader;
 }
@@ -30,13 +31,13 @@ const failOnHole =
 
 /** Records [fromLsn, toLsn] out of the segments that hold them, in order. */
 export const scanSegments = async function* (
-  { table, databases, payloads }: ScanParts,
+  { ranges, databases, payloads }: ScanParts,
   fromLsn: number,
   toLsn: number,
   { onHole, onDamage }: ScanOptions,
 ): AsyncGenerator<LogRecord> {
   const report = onDamage ?? (() => {});
-  for (const range of table.overlapping(fromLsn, toLsn)) {
+  for (const range of ranges) {
     const { segment } = range;
     const end = Math.min(range.lastLsn, toLsn);
     const hole = onHole ?? failOnHole(segment);

@@ -160,12 +160,15 @@ export class Log {
   }
 
   /**
-   * The records from `fromLsn` to `toLsn` (both inclusive), as far as they are stored when it
-   * begins.
+   * The records from `fromLsn` to `toLsn` (both inclusive), as far as they are stored when this
+   * is called; segments that are dropped later are read as long as their files are there.
    * @throws RetraceError CORRUPTION at a record that is lost, unless `options.onHole` takes it
    */
   scan(fromLsn: number, toLsn: number, options: ScanOptions = {}): AsyncGenerator<LogRecord> {
-    return scanSegments(this.#parts, fromLsn, Math.min(toLsn, this.lastLsn), options);
+    const { table, databases, payloads } = this.#parts;
+    const lastLsn = Math.min(toLsn, this.lastLsn);
+    const ranges = table.overlapping(fromLsn, lastLsn);
+    return scanSegments({ ranges, databases, payloads }, fromLsn, lastLsn, options);
   }
 
   /** The segments, in lsn order. */
@@ -180,6 +183,27 @@ export class Log {
   readChunks(range: SegmentRange, report: (problem: Damage) => void): AsyncGenerator<FoundChunk> {
     const { databases, payloads } = this.#parts;
     return new ChunkSource(range, { databases, payloads, report }).read();
+  }
+
+  /** The segments that take no more records, in lsn order. */
+  closedSegments(): readonly SegmentRange[] {
+    const { current } = this.#parts.chain;
+    return this.#parts.table.all().filter(({ segment }) => segment !== current);
+  }
+
+  /** Forgets the segments up to `segment`: their records are elsewhere. Files stay. */
+  drop(segment: number): void {
+    this.#parts.table.drop(segment);
+  }
+
+  /** Removes the files of dropped segments. @throws RetraceError STORAGE_FAILED */
+  async removeFiles(segments: readonly number[]): Promise<void> {
+    for (const segment of segments) this.#parts.payloads.forget(segment);
+    try {
+      await this.#parts.chain.remove(segments);
+    } catch (error) {
+      throw storageError(error, 'removing sealed segments');
+    }
   }
 
   /** Waits for what was appended, writes the closing commit, closes the files. */

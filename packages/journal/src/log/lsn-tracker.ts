@@ -24,6 +24,17 @@ export class LsnTracker {
   lastCommit = 0;
   lastArrivalUs = 0;
 
+  /** The log begins where something else has ended. */
+  goOnAfter(end: {
+    readonly lastLsn: number;
+    readonly lastCommit: number;
+    readonly lastArrivalUs: number;
+  }): void {
+    this.nextLsn = end.lastLsn + 1;
+    this.lastCommit = end.lastCommit;
+    this.lastArrivalUs = end.lastArrivalUs;
+  }
+
   /** The log, or a segment of it, begins: what should have come before it is a hole. */
   begin(segment: number, firstLsn: number, firstCommit: number): void {
     if (this.nextLsn === 0) {

@@ -83,6 +83,12 @@ export class PayloadReader {
     }
   }
 
+  /** Closes a segment's file once its reads are done. */
+  forget(segment: number): void {
+    const open = this.#open.get(segment);
+    if (open !== undefined) this.#forget(segment, open);
+  }
+
   #closeSurplus(): void {
     for (const [segment, open] of this.#open) {
       if (this.#open.size <= this.#openFilesMax) return;

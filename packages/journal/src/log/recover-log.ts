@@ -62,8 +62,9 @@ class Recovery {
     const list = await listSegments(this.#options);
     this.#problems.push(...list.problems);
     const closed: SegmentRecord[] = [];
-    for (const [index, record] of list.segments.entries()) {
-      const next = list.segments[index + 1];
+    const inLog = this.#skipSealed(list.segments);
+    for (const [index, record] of inLog.entries()) {
+      const next = inLog[index + 1];
       const end = await this.#readSegment(record, next?.firstLsn);
       if (record.end === undefined) closed.push({ ...record, end });
       const { segment, firstLsn } = record;
@@ -81,6 +82,14 @@ class Recovery {
       nextSegment: list.nextSegment,
       problems: [...this.#problems, ...this.#tracker.problems()],
     };
+  }
+
+  /** What is sealed is not read any more: the log goes on behind it. */
+  #skipSealed(segments: readonly SegmentRecord[]): readonly SegmentRecord[] {
+    const last = segments.findLastIndex(({ layer }) => layer !== undefined);
+    const end = segments[last]?.end;
+    if (end !== undefined) this.#tracker.goOnAfter(end);
+    return segments.slice(last + 1);
   }
 
   async #readSegment(record: SegmentRecord, nextFirstLsn: number | undefined) {
@@ -105,6 +114,7 @@ class Recovery {
       end ?? {
         lastLsn: this.#tracker.nextLsn - 1,
         lastCommit: this.#tracker.lastCommit,
+        lastArrivalUs: this.#tracker.lastArrivalUs,
         payloadBytes: this.#payloadBytes,
         closing: 'recovered' as const,
       }

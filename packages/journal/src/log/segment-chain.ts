@@ -3,7 +3,7 @@ import type { Logger } from '../storage/logger.js';
 import type { Storage } from '../storage/storage.js';
 import type { LogLimits } from './limits.js';
 import type { SegmentDatabases } from './segment-databases.js';
-import { segmentDirectory } from './segment-paths.js';
+import { LOG_DIRECTORY, segmentDirectory } from './segment-paths.js';
 import { type SegmentClosing, type SegmentTable, segmentChange } from './segment-table.js';
 import { SegmentWriter } from './segment-writer.js';
 
@@ -70,6 +70,25 @@ export class SegmentChain {
     return next;
   }
 
+  /** The segment that is being written; undefined before the first commit. */
+  get current(): number | undefined {
+    return this.#current?.segment;
+  }
+
+  /** Removes the files of segments behind whatever is done with them. */
+  remove(segments: readonly number[]): Promise<void> {
+    const { storage, databases } = this.#options;
+    const removed = this.#background.then(async () => {
+      for (const segment of segments) {
+        await databases.retire(segment);
+        await storage.remove(segmentDirectory(segment));
+      }
+      await storage.syncDirectory(LOG_DIRECTORY);
+    });
+    this.#background = removed.catch(() => {});
+    return removed;
+  }
+
   #hasRoom(writer: SegmentWriter, need: CommitNeed): boolean {
     const { limits } = this.#options;
     if (writer.failed) return false;
@@ -94,7 +113,8 @@ export class SegmentChain {
   ): Promise<void> {
     const { catalog, databases, table, serverUuid } = this.#options;
     const { segment } = next;
-    const changes = [segmentChange({ segment, firstLsn, firstCommit: commit, end: undefined })];
+    const begun = { segment, firstLsn, firstCommit: commit, end: undefined, layer: undefined };
+    const changes = [segmentChange(begun)];
     if (current !== undefined) changes.unshift(this.#closing(current, 'full'));
     await catalog.put(changes);
     if (current !== undefined) this.#retire(current);
@@ -112,6 +132,7 @@ export class SegmentChain {
       firstLsn: writer.firstLsn,
       firstCommit: this.#currentFirstCommit,
       end: { ...writer.end, closing: writer.failed ? 'failed' : closing },
+      layer: undefined,
     });
   }
 

@@ -45,8 +45,8 @@ export const listSegments = async (options: ListSegmentsOptions): Promise<Segmen
     }
   }
   const present = new Set(numbers);
-  for (const { segment } of records.values()) {
-    if (!present.has(segment)) {
+  for (const { segment, layer } of records.values()) {
+    if (layer === undefined && !present.has(segment)) {
       problems.push(damage(segmentDirectory(segment), 'the directory is missing'));
     }
   }
@@ -73,5 +73,5 @@ const unknownSegment = async (
     return `it is of server ${header.serverUuid}; left alone`;
   }
   const { firstLsn, firstCommit } = header;
-  return { segment, firstLsn, firstCommit, end: undefined };
+  return { segment, firstLsn, firstCommit, end: undefined, layer: undefined };
 };

@@ -25,8 +25,12 @@ export interface SegmentRecord {
         readonly lastCommit: number;
         /** Bytes of the payload file that count; what follows is a torn tail. */
         readonly payloadBytes: number;
+        /** Arrival of the last commit; 0 when there is none. */
+        readonly lastArrivalUs: number;
         readonly closing: SegmentClosing;
       };
+  /** The layer it was sealed into: nothing reads its files any more. */
+  readonly layer: number | undefined;
 }
 
 /** The change of the catalog that says what `record` says. */
@@ -35,10 +39,15 @@ export const segmentChange = ({
   firstLsn,
   firstCommit,
   end,
+  layer,
 }: SegmentRecord): CatalogChange => ({
   kind: SEGMENT_KIND,
   id: segmentName(segment),
-  value: { firstLsn, firstCommit, ...(end === undefined ? {} : { end }) },
+  value: {
+    ...{ firstLsn, firstCommit },
+    ...(end === undefined ? {} : { end }),
+    ...(layer === undefined ? {} : { layer }),
+  },
 });
 
 const readRecord = (segment: number, value: Readonly<Record<string, unknown>>): SegmentRecord => {
@@ -52,8 +61,10 @@ const readRecord = (segment: number, value: Readonly<Record<string, unknown>>): 
       lastLsn: end.count('lastLsn'),
       lastCommit: end.count('lastCommit'),
       payloadBytes: end.count('payloadBytes'),
+      lastArrivalUs: end.count('lastArrivalUs'),
       closing: end.oneOf('closing', CLOSINGS),
     },
+    layer: reader.has('layer') ? reader.count('layer') : undefined,
   };
 };
 
@@ -93,6 +104,13 @@ export class SegmentTable {
     const last = this.#ranges[this.#ranges.length - 1];
     if (last?.segment === range.segment) this.#ranges.pop();
     this.#ranges.push(range);
+  }
+
+  /** Forgets the segments up to `segment`: they are sealed. */
+  drop(segment: number): void {
+    while (this.#ranges[0] !== undefined && this.#ranges[0].segment <= segment) {
+      this.#ranges.shift();
+    }
   }
 
   all(): readonly SegmentRange[] {

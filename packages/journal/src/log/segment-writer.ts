@@ -5,6 +5,7 @@ import { writeAll } from '../storage/write-all.js';
 import type { EncodedChunk } from './chunk-encoder.js';
 import { entryKey } from './entry-key.js';
 import type { LogLimits } from './limits.js';
+import type { CommitInfo } from './log-record.js';
 import { encodePayloadHeader, PAYLOAD_HEADER_BYTES, type PayloadHeader } from './payload-header.js';
 import { entriesDirectory, LOG_DIRECTORY, payloadPath, segmentDirectory } from './segment-paths.js';
 
@@ -13,6 +14,8 @@ export interface SegmentEnd {
   readonly lastLsn: number;
   readonly lastCommit: number;
   readonly payloadBytes: number;
+  /** Arrival of the last commit; 0 when there is none. */
+  readonly lastArrivalUs: number;
 }
 
 /** A commit's chunk with the lsn of its first record. */
@@ -33,6 +36,7 @@ export class SegmentWriter {
   #entryBytes = 0;
   #lastLsn = 0;
   #lastCommit = 0;
+  #lastArrivalUs = 0;
   #failed = false;
 
   private constructor(segment: number, database: Database, file: StoredFile) {
@@ -80,7 +84,12 @@ export class SegmentWriter {
 
   get end(): SegmentEnd {
     const payloadBytes = this.#headerWritten ? this.#position : 0;
-    return { lastLsn: this.#lastLsn, lastCommit: this.#lastCommit, payloadBytes };
+    return {
+      lastLsn: this.#lastLsn,
+      lastCommit: this.#lastCommit,
+      lastArrivalUs: this.#lastArrivalUs,
+      payloadBytes,
+    };
   }
 
   /** Byte of the payload file where the next chunk will stand. */
@@ -110,16 +119,19 @@ export class SegmentWriter {
    * Stores one commit, payloads and entries side by side; durable when it resolves.
    * @throws the storage's error; then nothing of the commit counts and the segment is over
    */
-  async write(commit: number, lastLsn: number, chunks: readonly PlacedChunk[]): Promise<void> {
+  async write(
+    { commit, firstLsn, count, arrivalUs }: CommitInfo,
+    chunks: readonly PlacedChunk[],
+  ): Promise<void> {
     assert(!this.#failed && this.#header !== undefined, 'the segment takes commits');
     const buffers: Buffer[] = [];
     const puts: Put[] = [];
     let bytes = 0;
     let entryBytes = 0;
     if (!this.#headerWritten) buffers.push(encodePayloadHeader(this.#header));
-    for (const { firstLsn, encoded } of chunks) {
+    for (const { firstLsn: chunkLsn, encoded } of chunks) {
       buffers.push(encoded.entry, ...encoded.payloads);
-      puts.push({ key: entryKey(firstLsn, commit), value: encoded.entry });
+      puts.push({ key: entryKey(chunkLsn, commit), value: encoded.entry });
       bytes += encoded.blockBytes;
       entryBytes += encoded.entry.length;
     }
@@ -135,8 +147,9 @@ export class SegmentWriter {
     this.#headerWritten = true;
     this.#position += bytes;
     this.#entryBytes += entryBytes;
-    this.#lastLsn = lastLsn;
+    this.#lastLsn = firstLsn + count - 1;
     this.#lastCommit = commit;
+    this.#lastArrivalUs = arrivalUs;
   }
 
   async #writePayload(buffers: readonly Buffer[]): Promise<void> {

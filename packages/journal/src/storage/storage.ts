@@ -30,7 +30,7 @@ export interface Storage {
   /** Makes the names in a directory durable. A file's own sync does not. */
   syncDirectory(path: string): Promise<void>;
 
-  /** Renames within one directory, replacing `to`. */
+  /** Renames, replacing `to`; across directories, both are the caller's to sync. */
   rename(from: string, to: string): Promise<void>;
 
   /** Removes a file, or a directory with all that is in it; no error when it is not there. */

@@ -12,10 +12,19 @@ import type { LogRecord } from '../log/log-record.js';
 
 /** Builds a group's history record by record, for tests; volume 1 unless said otherwise. */
 export class ScriptedHistory {
-  readonly history = new GroupHistory();
+  readonly history: GroupHistory;
   #seq = 0;
   #epoch = 0;
   #n = 0;
+
+  /** @param after - the script whose records the history has already */
+  constructor(history: GroupHistory = new GroupHistory(), after?: ScriptedHistory) {
+    this.history = history;
+    if (after === undefined) return;
+    this.#seq = after.#seq;
+    this.#epoch = after.#epoch;
+    this.#n = after.#n;
+  }
 
   /** Begins an epoch with its start mark. */
   start(timeUs: number, volumes: readonly number[] = [1]): this {

@@ -99,6 +99,24 @@ const flip = (bytes: Buffer, at: number): void => {
   bytes[at] = bytes[at]! ^ (1 << (at % 8));
 };
 
+const catalogPaths = async (storage: MemoryStorage): Promise<readonly string[]> =>
+  (await storage.list('catalog')).map((name) => `catalog/${name}`);
+
+const snapshots = async (storage: MemoryStorage): Promise<readonly string[]> =>
+  (await catalogPaths(storage)).filter((path) => path.includes('snapshot-'));
+
+const generations = async (storage: MemoryStorage): Promise<readonly string[]> =>
+  (await catalogPaths(storage)).filter((path) => !path.includes('snapshot-'));
+
+const checkCatalogNamed = async (storage: MemoryStorage, stored: Stored, name: string) => {
+  const { told, lost } = await checkDamaged(storage, stored, name);
+  expect(lost, name).toBe(0);
+  expect(
+    told.some(({ place }) => place.includes('catalog')),
+    name,
+  ).toBe(true);
+};
+
 for (const clean of [true, false]) {
   describe(`after ${clean ? 'a clean stop' : 'a kill'}, one flipped bit`, {
     timeout: 120_000,
@@ -166,20 +184,28 @@ for (const clean of [true, false]) {
 
     it('in any byte of the catalog is named, and no record is lost', async () => {
       const stored = await makeLog(clean);
-      const puts = stored.storage.tables('catalog').sorted();
-      for (const [index, { key, value }] of puts.entries()) {
-        for (let at = 0; at < key.length + value.length; at += 5) {
+      for (const path of await generations(stored.storage)) {
+        for (const [index, { key, value }] of stored.storage.tables(path).sorted().entries()) {
+          for (let at = 0; at < key.length + value.length; at += 5) {
+            const storage = stored.storage.copy();
+            const put = storage.tables(path).sorted()[index]!;
+            if (at < key.length) flip(put.key, at);
+            else flip(put.value, at - key.length);
+            await checkCatalogNamed(storage, stored, `${path} entry ${index} byte ${at}`);
+          }
+        }
+      }
+    });
+
+    it('in any byte of a snapshot of the catalog is named, and no record is lost', async () => {
+      const stored = await makeLog(clean);
+      const paths = await snapshots(stored.storage);
+      expect(paths.length).toBe(clean ? 2 : 1);
+      for (const path of paths) {
+        for (let at = 0; at < stored.storage.content(path).length; at += 3) {
           const storage = stored.storage.copy();
-          const put = storage.tables('catalog').sorted()[index]!;
-          if (at < key.length) flip(put.key, at);
-          else flip(put.value, at - key.length);
-          const name = `catalog entry ${index} byte ${at}`;
-          const { told, lost } = await checkDamaged(storage, stored, name);
-          expect(lost, name).toBe(0);
-          expect(
-            told.some(({ place }) => place.includes('catalog')),
-            name,
-          ).toBe(true);
+          flip(storage.content(path), at);
+          await checkCatalogNamed(storage, stored, `${path} byte ${at}`);
         }
       }
     });
@@ -246,10 +272,11 @@ for (const clean of [true, false]) {
 }
 
 it('a catalog whose end is lost is told so by the log', async () => {
-  const { storage } = await makeLog(true);
-  for (const { key } of storage.tables('catalog').sorted()) {
+  const { storage } = await makeLog(false);
+  const [path = ''] = await generations(storage);
+  for (const { key } of storage.tables(path).sorted()) {
     if (key.readUInt8(0) === 'c'.charCodeAt(0) && key.readUInt8(8) > 1) {
-      storage.tables('catalog').drop(key);
+      storage.tables(path).drop(key);
     }
   }
   const catalog = await Catalog.open(storage);

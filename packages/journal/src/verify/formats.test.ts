@@ -16,14 +16,19 @@ import { describe, expect, it } from 'vitest';
 import {
   changeKey,
   decodeChange,
+  decodeEnd,
   decodeVersion,
   digestOf,
   encodeChange,
+  encodeEnd,
   encodeVersion,
+  endKey,
   parseCatalogKey,
-  sealedCrc,
   versionKey,
 } from '../catalog/catalog-codec.js';
+import { emptyState, setCurrent } from '../catalog/catalog-state.js';
+import { sealedCrc } from '../catalog/sealed-map.js';
+import { decodeSnapshot, encodeSnapshot } from '../catalog/snapshot-codec.js';
 import { decodeChunk } from '../log/chunk-decoder.js';
 import { encodeChunk } from '../log/chunk-encoder.js';
 import { planChunks } from '../log/chunk-plan.js';
@@ -137,6 +142,27 @@ describe('docs/formats', () => {
     expect(linkKey).toEqual(changeKey(2));
     expect(link).toEqual(encodeChange(change));
     expect(decodeChange(link!)).toEqual(change);
+  });
+
+  it('catalog.md: the end of a generation and a snapshot decode as they say', () => {
+    const [key, value, snapshot] = hexExamples('catalog.md').slice(4);
+    expect(key).toEqual(endKey(3));
+    expect(parseCatalogKey(key!)).toEqual({ what: 'end', next: 3 });
+    expect(value).toEqual(encodeEnd({ next: 3, change: 2 }));
+    expect(decodeEnd(value!)).toEqual({ next: 3, change: 2 });
+    const state = emptyState();
+    const entry = { version: 1, value: { firstLsn: 100, firstCommit: 9 } };
+    setCurrent(state, 'segment', '0000000004', entry);
+    state.change = state.linkedChange = 2;
+    state.linkedDigest = digestOf(Buffer.from('the bytes of change 2'));
+    const takenUs = 1_795_344_067_250_000;
+    expect(snapshot).toEqual(Buffer.concat([...encodeSnapshot(state, 3, takenUs)]));
+    const { linkedDigest } = state;
+    expect(decodeSnapshot(snapshot!)).toMatchObject({
+      header: { generation: 3, change: 2, linkedChange: 2, linkedDigest, takenUs, entries: 1 },
+      entries: [{ at: 128, kind: 'segment', id: '0000000004', ...entry }],
+      ...{ losses: [], problems: [] },
+    });
   });
 
   it('data-dir.md: the format file decodes as it says', () => {

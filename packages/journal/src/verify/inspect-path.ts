@@ -2,7 +2,8 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { LocalStorage } from '../storage/local-storage.js';
-import { type InspectedPart, inspect } from './inspect.js';
+import { inspect } from './inspect.js';
+import type { InspectedPart } from './inspected-part.js';
 
 /**
  * Decodes a file of a data directory, or one of its LevelDB databases, piece by piece. Nothing is

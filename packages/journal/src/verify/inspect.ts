@@ -1,5 +1,10 @@
 import { RetraceError, recordKindName } from '@retrace/core';
-import { decodeChange, decodeVersion, parseCatalogKey } from '../catalog/catalog-codec.js';
+import {
+  decodeChange,
+  decodeEnd,
+  decodeVersion,
+  parseCatalogKey,
+} from '../catalog/catalog-codec.js';
 import { type Chunk, decodeChunk, decodeChunkHeader } from '../log/chunk-decoder.js';
 import { CHUNK_HEADER_BYTES } from '../log/chunk-layout.js';
 import { parseEntryKey } from '../log/entry-key.js';
@@ -8,20 +13,8 @@ import { decodePayloadHeader, PAYLOAD_HEADER_BYTES } from '../log/payload-header
 import { decodeFormatFile } from '../storage/format-file.js';
 import type { Storage, StoredFile } from '../storage/storage.js';
 import { readAll } from '../storage/write-all.js';
-
-/** One decoded piece of a stored file: plain data, to print or to put into JSON. */
-export interface InspectedPart {
-  /** Byte or key. */
-  readonly at: string;
-  readonly what:
-    | 'format-file'
-    | 'payload-header'
-    | 'chunk'
-    | 'catalog-version'
-    | 'catalog-change'
-    | 'damaged';
-  readonly fields: Readonly<Record<string, unknown>>;
-}
+import { inspectSnapshot, isSnapshotHead } from './inspect-snapshot.js';
+import type { InspectedPart } from './inspected-part.js';
 
 const damaged = (at: string, why: string): InspectedPart => ({
   at,
@@ -86,6 +79,8 @@ async function* inspectFile(storage: Storage, path: string): AsyncGenerator<Insp
     if (format !== undefined) {
       yield { at: 'byte 0', what: 'format-file', fields: { ...format } };
       for (const problem of problems) yield damaged('format file', problem);
+    } else if (isSnapshotHead(head)) {
+      yield* inspectSnapshot(file, size);
     } else {
       yield* inspectPayload(file, size);
     }
@@ -109,6 +104,11 @@ const entryPart = (key: Buffer, value: Buffer): InspectedPart => {
     if (typeof decoded === 'string') return damaged(at, decoded);
     const previousDigest = decoded.previousDigest.toString('hex');
     return { at, what: 'catalog-change', fields: { ...decoded, previousDigest } };
+  }
+  if (catalogKey?.what === 'end') {
+    const decoded = decodeEnd(value);
+    if (typeof decoded === 'string') return damaged('end', decoded);
+    return { at: 'end', what: 'catalog-end', fields: { ...decoded } };
   }
   const entryKey = parseEntryKey(key);
   if (entryKey === undefined) return damaged(`key ${key.toString('hex')}`, 'no key of Retrace');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { systemClock } from '@retrace/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createCatalogDatabase } from '../catalog/open-database.js';
+import { createCatalog } from '../catalog/begin-generation.js';
 import type { LogLimits } from '../log/limits.js';
 import { firstDamagedByte } from '../log/payload-check.js';
 import {
@@ -41,9 +41,7 @@ const makeKilled = async (root: string): Promise<string[]> => {
     clock: systemClock,
     create: true,
     newUuid: () => SERVER_UUID,
-    prepare: async () => {
-      await (await createCatalogDatabase(storage)).close();
-    },
+    prepare: () => createCatalog(storage),
   });
   const open = await openLog(storage, LIMITS);
   const maker = new RecordMaker(new Chance(4));
@@ -153,7 +151,7 @@ describe('a data directory on a real filesystem, killed', () => {
     const storage = new LocalStorage(copy);
     const whats = new Map<string, Set<string>>();
     for (const path of [
-      ...['format', 'catalog'],
+      ...['format', 'catalog/0000000001', 'catalog/snapshot-0000000001'],
       ...['log/0000000001/payload', 'log/0000000001/entries', 'log/0000000003/payload'],
     ]) {
       for await (const { what } of inspect(storage, path)) {
@@ -162,7 +160,8 @@ describe('a data directory on a real filesystem, killed', () => {
     }
     expect(Object.fromEntries([...whats].map(([path, set]) => [path, [...set].sort()]))).toEqual({
       format: ['format-file'],
-      catalog: ['catalog-change', 'catalog-version'],
+      'catalog/0000000001': ['catalog-change', 'catalog-version'],
+      'catalog/snapshot-0000000001': ['catalog-snapshot'],
       'log/0000000001/payload': ['chunk', 'payload-header'],
       'log/0000000001/entries': ['chunk'],
       'log/0000000003/payload': ['chunk', 'payload-header'],

@@ -13,8 +13,11 @@ export class DamageBook {
   }
 
   note(error: RetraceError): void {
-    const { segment, position } = error.details;
-    const place = `segment ${String(segment)}, payload byte ${String(position)}`;
+    const { place: named, segment, position } = error.details;
+    const place =
+      typeof named === 'string'
+        ? named
+        : `segment ${String(segment)}, payload byte ${String(position)}`;
     if (this.#byPlace.has(place) || this.#byPlace.size >= DAMAGES_MAX) return;
     this.#byPlace.set(place, { code: 'CORRUPTION', message: error.message, place });
   }

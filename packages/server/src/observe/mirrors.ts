@@ -10,6 +10,21 @@ export const mirrorJournal = (metrics: Metrics, journal: JournalPort): void => {
   metrics.gauge('index_extents', 'Records in the hot index', [], (value) =>
     value(journal.stats().indexExtents),
   );
+  metrics.gauge('layers', 'Layers there are', [], (value) => value(journal.stats().layers));
+  metrics.gauge('layer_bytes', 'Bytes of all layers', [], (value) =>
+    value(journal.stats().layerBytes),
+  );
+  metrics.counter('sealed_records_total', 'Records sealed into layers', [], (value) =>
+    value(journal.stats().seal?.records ?? 0),
+  );
+  metrics.counter('sealed_bytes_total', 'Bytes sealed, by side', ['side'], (value) => {
+    const { logBytes = 0, layerBytes = 0 } = journal.stats().seal ?? {};
+    value(logBytes, { side: 'log' });
+    value(layerBytes, { side: 'layers' });
+  });
+  metrics.counter('seal_failures_total', 'Times that sealing failed', [], (value) =>
+    value(journal.stats().seal?.failures ?? 0),
+  );
   metrics.counter('journal_records_total', 'Records stored, over all runs', [], (value) =>
     value(journal.stats().lastLsn),
   );

@@ -230,7 +230,10 @@ export class FakeJournal implements JournalPort {
   }
 
   stats() {
-    return { indexBytes: 0, indexExtents: 0, lastLsn: 0 };
+    return {
+      ...{ layers: 0, layerBytes: 0, seal: undefined },
+      ...{ indexBytes: 0, indexExtents: 0, lastLsn: 0 },
+    };
   }
 
   groups(): readonly FakeGroup[] {

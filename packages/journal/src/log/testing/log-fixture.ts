@@ -14,8 +14,8 @@ import {
   type TimeUs,
   type VolumeId,
 } from '@retrace/core';
+import { createCatalog } from '../../catalog/begin-generation.js';
 import { Catalog } from '../../catalog/catalog.js';
-import { createCatalogDatabase } from '../../catalog/open-database.js';
 import { silentLogger } from '../../storage/logger.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Chance } from '../../storage/testing/faults.js';
@@ -127,7 +127,7 @@ export const openLog = async (
 ): Promise<OpenLog> => {
   if ((await storage.list('catalog')).length === 0) {
     await storage.makeDirectory('');
-    await (await createCatalogDatabase(storage)).close();
+    await createCatalog(storage);
   }
   const catalog = await Catalog.open(storage);
   const records: LogRecord[] = [];

@@ -192,13 +192,18 @@ export class MemoryStorage implements Storage {
   async rename(from: string, to: string): Promise<void> {
     await this.#accessOrFail('change-directory', to);
     const [parent, fromName] = this.#parent(from);
-    const [, toName] = this.#parent(to);
+    const [target, toName] = this.#parent(to);
     const node = parent.live.get(fromName);
     if (node === undefined) throw systemError('ENOENT');
-    parent.change((names) => {
-      names.delete(fromName);
-      names.set(toName, node);
-    });
+    if (target === parent) {
+      parent.change((names) => {
+        names.delete(fromName);
+        names.set(toName, node);
+      });
+      return;
+    }
+    target.change((names) => names.set(toName, node));
+    parent.change((names) => names.delete(fromName));
   }
 
   async remove(path: string): Promise<void> {
