@@ -120,7 +120,7 @@ export class Journal {
    *   not throw: see `problems`.
    */
   static async open(options: JournalOptions): Promise<Journal> {
-    const open = await openDirectory(options.dataDir, options.clock);
+    const open = await openDirectory(options.dataDir, options.clock, options.logger);
     try {
       const journal = new Journal(options, open);
       await journal.#layers.load(open.catalog);

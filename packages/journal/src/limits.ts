@@ -19,9 +19,9 @@ export interface JournalLimits {
   readonly layerChunkBytesMax: number;
 }
 
-/** About 75 bytes of memory an extent (docs/architecture.md): 32 million take 2.4 GB. */
+/** About 75 bytes of memory an extent (docs/architecture.md): 16 million take 1.2 GB. */
 export const JOURNAL_LIMITS: JournalLimits = {
-  indexExtentsMax: 32_000_000,
+  indexExtentsMax: 16_000_000,
   volumesMax: 131_071,
   extentsLookupsMax: 16_384,
   extentsPerAnswerMax: 16_384,

@@ -76,7 +76,7 @@ describe('a journal that seals its log', () => {
           await checkInstant(model, model.lastSeq);
           const report = await journal.verify();
           expect(report).toMatchObject({ ok: true, problems: [] });
-          expect(report.checked['layers']).toBeGreaterThan(0);
+          expect(report.checked.layers).toBeGreaterThan(0);
           await journal.close();
         },
       ),

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { RetraceError } from '@retrace/core';
+import { limitMallocArenas, RetraceError } from '@retrace/core';
 import type { Command } from 'commander';
 import { parseByteCount } from '../config/byte-count.js';
 import { ConfigFile } from '../config/config-file.js';
@@ -20,6 +20,8 @@ interface ServerCommandOptions extends CommonOptions {
 const LISTEN_DEFAULT = '127.0.0.1:7400';
 const NBD_DEFAULT = '127.0.0.1:10809';
 const CONFIG_KEYS = ['data', 'listen', 'nbd', 'segmentBytes', 'sealBytes'];
+/** Sealing threads come and go. */
+const MALLOC_ARENAS_MAX = 2;
 const SEGMENT_BYTES_MIN = 64 * 1024;
 const SEGMENT_BYTES_MAX = 1024 ** 3;
 
@@ -64,6 +66,7 @@ const run = async (options: ServerCommandOptions, io: Io): Promise<void> => {
   const { createLogger } = await import('../output/log.js');
   const { startServer } = await import('@retrace/server');
   const log = createLogger('server', io.env);
+  if (!limitMallocArenas(MALLOC_ARENAS_MAX)) log.info('the arenas of malloc cannot be bounded');
   const server = await startServer({ ...settings, logger: log, version: VERSION });
   const out = new Output(io, true);
   const [nbd] = server.nbdUris;

@@ -14,6 +14,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import {
   CachedReader,
   clockRealtime,
+  limitMallocArenas,
   punchHole,
   SystemCallError,
   seekData,
@@ -93,4 +94,8 @@ describe('system calls', () => {
     expect(() => punchHole(fd, 0, 4096)).toThrow(/fallocate\(PUNCH_HOLE\) failed: EBADF/);
     closeSync(fd);
   });
+});
+
+it('bounds the arenas of malloc', () => {
+  expect(limitMallocArenas(2)).toBe(true);
 });

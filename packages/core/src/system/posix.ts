@@ -16,6 +16,7 @@ const preadv2Call = libc.func(
 );
 const ioctlCall = libc.func('int ioctl(int fd, uint64_t request, void *argument)');
 const flockCall = libc.func('int flock(int fd, int operation)');
+const malloptCall = libc.func('int mallopt(int parameter, int value)');
 
 const CLOCK_REALTIME = 0;
 const SEEK_DATA = 3;
@@ -27,6 +28,7 @@ const FALLOC_FL_ZERO_RANGE = 16;
 const BLKGETSIZE64 = 0x8008_1272;
 const BLKZEROOUT = 0x127f;
 const LOCK_EX_NB = 2 | 4;
+const M_ARENA_MAX = -8;
 
 /** A failed system call, shaped like Node's own system errors (`code` is the errno's name). */
 export class SystemCallError extends Error {
@@ -137,3 +139,12 @@ export class CachedReader {
     return got === length;
   }
 }
+
+/**
+ * Bounds the arenas of this process's malloc, for the rest of its life. With threads that come and
+ * go each new one may take a new arena, whose free memory no other uses: a server that sealed 17
+ * times, a thread each, held 1.4 GB; with two arenas it held 0.5 (measured).
+ * @returns false when the C library does not do it
+ */
+export const limitMallocArenas = (arenasMax: number): boolean =>
+  (malloptCall(M_ARENA_MAX, arenasMax) as number) === 1;

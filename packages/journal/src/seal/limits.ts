@@ -24,7 +24,7 @@ export const SEAL_LIMITS: SealLimits = {
   sealSegmentsMin: 8,
   sealAgeUsMax: 10 * 60 * 1_000_000,
   sealBytesMax: 512 * MIB,
-  sealRecordsMax: 1_000_000,
+  sealRecordsMax: 500_000,
   sealCheckMs: 60_000,
   sealRetryMsMin: 1000,
   sealRetryMsMax: 60_000,

@@ -4,12 +4,12 @@ import { GroupHistory } from '../history/group-history.js';
 import type { HistorySummary } from '../history/history-summary.js';
 import { type LayerSummary, LayerWriter } from '../layer/layer-writer.js';
 import type { LayerLimits } from '../layer/limits.js';
-import type { LayerRecord } from '../layer/record-page.js';
 import { ROW_KIND } from '../layer/rows.js';
 import type { FoundChunk } from '../log/chunk-source.js';
 import type { LogRecord } from '../log/log-record.js';
 import type { SegmentRange } from '../log/segment-table.js';
 import type { Storage } from '../storage/storage.js';
+import { RecordColumns } from './record-columns.js';
 import { type RowPlace, VolumeRows } from './volume-rows.js';
 
 /** The log as sealing reads it. */
@@ -92,7 +92,7 @@ interface Collected {
   readonly inputs: { readonly kind: 'segment'; readonly number: number; readonly digest: string }[];
   readonly histories: Map<number, GroupHistory>;
   /** By group; only groups that have records. */
-  readonly records: Map<number, LayerRecord[]>;
+  readonly records: Map<number, RecordColumns>;
   /** By volume. */
   readonly rows: Map<number, VolumeRows>;
 }
@@ -115,7 +115,7 @@ const collect = async (job: SealJob, source: SealSource): Promise<Collected> => 
       digest.update(entry);
       for (const record of records) {
         historyOf(out, record.groupId).add(record);
-        keep(out, record);
+        recordsOf(out, record.groupId).add(record);
         const bytes = blockBytes.get(record.volumeId);
         if (bytes !== undefined && changesContent(record.kind)) addContent(out, record, bytes);
       }
@@ -137,17 +137,13 @@ const historyOf = ({ histories }: Collected, groupId: number): GroupHistory => {
   return history;
 };
 
-/** Without its place in the log, its checksums and its chunk. */
-const keep = ({ records }: Collected, record: LogRecord): void => {
-  let list = records.get(record.groupId);
-  if (list === undefined) {
-    list = [];
-    records.set(record.groupId, list);
+const recordsOf = ({ records }: Collected, groupId: number): RecordColumns => {
+  let columns = records.get(groupId);
+  if (columns === undefined) {
+    columns = new RecordColumns();
+    records.set(groupId, columns);
   }
-  const { seq, lsn, kind, flags, volumeId, epoch, n, timeUs, agentTimeUs, arrivalUs } = record;
-  const { offset, length, body } = record;
-  const header = { seq, lsn, kind, flags, volumeId, epoch, n, timeUs, agentTimeUs, arrivalUs };
-  list.push({ ...header, offset, length, ...(body === undefined ? {} : { body }) });
+  return columns;
 };
 
 const addContent = ({ rows }: Collected, record: LogRecord, blockBytes: number): void => {
@@ -217,7 +213,7 @@ const readRow = async (source: SealSource, row: RowPlace, target: Buffer): Promi
 const writeGroups = async ({ records }: Collected, writer: LayerWriter): Promise<void> => {
   for (const groupId of [...records.keys()].sort((a, b) => a - b)) {
     writer.beginGroup(groupId);
-    for (const record of records.get(groupId)!) {
+    for (const record of records.get(groupId)!.records()) {
       writer.record(record);
       if (writer.pendingBytes >= FLUSH_BYTES) await writer.flush();
     }

@@ -1,5 +1,5 @@
 import { forEachRegion } from '../index/dyadic.js';
-import type { LayerRegion } from '../layer/rows.js';
+import { indexOfKey, type LayerRegion, levelOfKey, regionKey } from '../layer/rows.js';
 
 /** Where one version of a block lies in the log. */
 export interface RowPlace {
@@ -26,7 +26,8 @@ export class VolumeRows {
   readonly #positions: number[] = [];
   readonly #bytes: number[] = [];
   readonly #checksums: number[] = [];
-  readonly #regions: LayerRegion[] = [];
+  readonly #regionKeys: number[] = [];
+  readonly #regionSeqs: number[] = [];
   #blockMax = 0;
 
   /** Rows come in the order of their seq. */
@@ -40,9 +41,12 @@ export class VolumeRows {
     if (block > this.#blockMax) this.#blockMax = block;
   }
 
-  /** Blocks that read as zeros from `seq` on. */
+  /** Blocks that read as zeros from `seq` on. Ranges come in the order of their seq. */
   addZeros(startBlock: number, blocks: number, seq: number): void {
-    forEachRegion(startBlock, blocks, (level, index) => this.#regions.push({ level, index, seq }));
+    forEachRegion(startBlock, blocks, (level, index) => {
+      this.#regionKeys.push(regionKey(level, index));
+      this.#regionSeqs.push(seq);
+    });
   }
 
   /** By (block, seq). */
@@ -60,19 +64,26 @@ export class VolumeRows {
   }
 
   *#order(): Generator<number> {
-    const count = this.#blocks.length;
-    if (count <= ORDINAL_SPAN && this.#blockMax < BLOCK_SPAN) {
-      const keys = Float64Array.from(this.#blocks, (block, i) => block * ORDINAL_SPAN + i).sort();
+    const blocks = this.#blocks;
+    if (blocks.length <= ORDINAL_SPAN && this.#blockMax < BLOCK_SPAN) {
+      const keys = Float64Array.from(blocks, (block, i) => block * ORDINAL_SPAN + i).sort();
       for (const key of keys) yield key % ORDINAL_SPAN;
       return;
     }
-    const order = Uint32Array.from({ length: count }, (_, i) => i);
-    order.sort((a, b) => this.#blocks[a]! - this.#blocks[b]! || a - b);
-    yield* order;
+    yield* sortedBy(blocks);
   }
 
   /** By (level, index, seq). */
-  regions(): readonly LayerRegion[] {
-    return this.#regions.sort((a, b) => a.level - b.level || a.index - b.index || a.seq - b.seq);
+  *regions(): Generator<LayerRegion> {
+    for (const i of sortedBy(this.#regionKeys)) {
+      const key = this.#regionKeys[i]!;
+      yield { level: levelOfKey(key), index: indexOfKey(key), seq: this.#regionSeqs[i]! };
+    }
   }
 }
+
+/** Indices of the keys in ascending order; equal ones keep theirs. */
+const sortedBy = (keys: readonly number[]): Uint32Array => {
+  const order = Uint32Array.from({ length: keys.length }, (_, i) => i);
+  return order.sort((a, b) => keys[a]! - keys[b]! || a - b);
+};

@@ -1,7 +1,7 @@
 import { RetraceError, type TimeUs } from '@retrace/core';
 import { describe, expect, it } from 'vitest';
 import { type DataDirectory, openDataDirectory } from './data-directory.js';
-import { encodeFormatFile, FORMAT_FILE } from './format-file.js';
+import { DATA_DIR_VERSION, encodeFormatFile, FORMAT_FILE } from './format-file.js';
 import type { Storage } from './storage.js';
 import { Chance } from './testing/faults.js';
 import { MemoryStorage } from './testing/memory-storage.js';
@@ -24,6 +24,8 @@ const codeOf = async (work: Promise<unknown>): Promise<unknown> =>
     () => 'opened',
     (error: unknown) => (error instanceof RetraceError ? error.code : error),
   );
+
+const NEWER = DATA_DIR_VERSION + 1;
 
 describe('a data directory', () => {
   it('is made once and keeps its identity', async () => {
@@ -59,7 +61,7 @@ describe('a data directory', () => {
 
     const newer = new MemoryStorage(new Chance(1));
     const file = await newer.open(FORMAT_FILE, 'create');
-    await file.writev([encodeFormatFile({ version: 2, serverUuid: UUID, createdUs: 1 })], 0);
+    await file.writev([encodeFormatFile({ version: NEWER, serverUuid: UUID, createdUs: 1 })], 0);
     expect(await codeOf(open(newer))).toBe('DATA_DIR_FORMAT');
   });
 

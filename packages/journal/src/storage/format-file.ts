@@ -7,7 +7,7 @@ export const FORMAT_FILE = 'format';
 export const FORMAT_FILE_NEW = 'format.new';
 
 /** Newest version of a data directory this release can use. */
-export const DATA_DIR_VERSION = 1;
+export const DATA_DIR_VERSION = 2;
 
 const MAGIC = Buffer.from('RETRACE\n', 'latin1');
 const COPY_BYTES = 64;

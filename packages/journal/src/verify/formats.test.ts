@@ -167,7 +167,7 @@ describe('docs/formats', () => {
 
   it('data-dir.md: the format file decodes as it says', () => {
     const [copy] = hexExamples('data-dir.md');
-    const format = { version: 1, serverUuid: SERVER_UUID, createdUs: 1_795_344_067_250_000 };
+    const format = { version: 2, serverUuid: SERVER_UUID, createdUs: 1_795_344_067_250_000 };
     expect(copy).toEqual(encodeFormatFile(format).subarray(0, 64));
     const bytes = Buffer.concat([copy!, Buffer.alloc(448), copy!]);
     expect(decodeFormatFile(bytes)).toEqual({ format, problems: [] });
