@@ -75,7 +75,7 @@ describe('inspect of what a stopped server and agent have left', () => {
       damagedParts: 0,
       partCount: 1,
     });
-    expect(facts.parts).toMatchObject([{ what: 'format-file', version: 1 }]);
+    expect(facts.parts).toMatchObject([{ what: 'format-file', version: 2 }]);
   });
 
   it('reads the catalog, with the token that was made', async () => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { formatTime, systemClock } from '@retrace/core';
 import { NbdClient } from '@retrace/nbd';
 import { expect, it } from 'vitest';
@@ -87,4 +88,10 @@ it('history reads the same from log and layers, while it moves and after a resta
   await server.program.stop();
   const verified = await retrace(['verify', '--data', server.dataDir, '--json']);
   expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, problems: [] });
+  const layer = join(server.dataDir, 'layers', '0000000001.layer');
+  const inspected = await retrace(['inspect', layer, '--json']);
+  const facts = JSON.parse(inspected.stdout) as { kind: string; parts: { what: string }[] };
+  expect(facts).toMatchObject({ kind: 'a layer: a sealed part of the history', damagedParts: 0 });
+  const kinds = [...new Set(facts.parts.map(({ what }) => what))].join();
+  expect(kinds).toBe('layer-header,layer,layer-volume,layer-group,layer-records');
 }, 120_000);

@@ -119,7 +119,7 @@ describe('damaged files', () => {
   const random = seededRandom();
 
   beforeAll(async () => {
-    history = await makeStoredHistory(random);
+    history = await makeStoredHistory(random, { sealsEagerly: true });
   }, 60_000);
 
   it('are found sound when they are', async () => {
@@ -131,7 +131,15 @@ describe('damaged files', () => {
       lastSeq: history.lastSeq,
     });
     const kinds = [...filesByKind(history.dataDir).keys()].join(' ');
-    for (const kind of ['payload', 'format', 'snapshot-N', '.log', 'MANIFEST', 'CURRENT']) {
+    for (const kind of [
+      'payload',
+      'format',
+      'snapshot-N',
+      '.layer',
+      '.log',
+      'MANIFEST',
+      'CURRENT',
+    ]) {
       expect(kinds).toContain(kind);
     }
   });

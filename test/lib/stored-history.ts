@@ -6,6 +6,7 @@ import { digest } from './export-bytes.js';
 import { resolveInstant, waitStored } from './history.js';
 import { protect, restartServer } from './protection.js';
 import type { SeededRandom } from './seeded-random.js';
+import type { ServerOptions } from './server.js';
 
 /** A state of the volume that its history must show for ever. */
 export interface KnownState {
@@ -30,11 +31,15 @@ const WRITES_PER_LIFE = 25;
  * Several lives of a server, the first ones ended by a kill, the last one in order: so there are
  * several segments, and a clean end.
  */
-export async function makeStoredHistory(random: SeededRandom): Promise<StoredHistory> {
+export async function makeStoredHistory(
+  random: SeededRandom,
+  server: ServerOptions = {},
+): Promise<StoredHistory> {
   const { agent, machine, ...here } = await protect({
     disks: [{ name: 'root', sizeBytes: SIZE_BYTES }],
+    server,
   });
-  let { server } = here;
+  let running = here.server;
   const volume = `${machine}/root`;
   const image = Buffer.alloc(SIZE_BYTES);
   const states: KnownState[] = [];
@@ -47,20 +52,20 @@ export async function makeStoredHistory(random: SeededRandom): Promise<StoredHis
       await client.write(offset, bytes);
       await client.flush();
       bytes.copy(image, offset);
-      const { seq } = await resolveInstant(server, `${volume}@latest`);
+      const { seq } = await resolveInstant(running, `${volume}@latest`);
       states.push({ seq, hash: digest(image) });
     }
     if (life === LIVES) break;
-    await server.program.kill();
-    server = await restartServer(server);
-    await waitStored(server, machine, systemClock.nowUs());
+    await running.program.kill();
+    running = await restartServer(running);
+    await waitStored(running, machine, systemClock.nowUs());
   }
   await client.close();
   await agent.program.stop();
-  const { seq: lastSeq } = await resolveInstant(server, `${volume}@latest`);
+  const { seq: lastSeq } = await resolveInstant(running, `${volume}@latest`);
   states.push({ seq: lastSeq, hash: digest(image) });
-  await server.program.stop();
-  return { dataDir: server.dataDir, volume, states, lastSeq };
+  await running.program.stop();
+  return { dataDir: running.dataDir, volume, states, lastSeq };
 }
 
 /** The files of a folder by what they are: their paths without the numbers in them. */

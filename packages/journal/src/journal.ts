@@ -136,6 +136,9 @@ export class Journal {
         ...(options.onCommit === undefined ? {} : { onCommit: options.onCommit }),
       });
       journal.#index.endLoad();
+      journal.#layers.noteLogStart(
+        journal.#log.segments()[0]?.firstLsn ?? journal.#log.lastLsn + 1,
+      );
       await journal.#startSealing(options);
       return journal;
     } catch (error) {
@@ -216,7 +219,8 @@ export class Journal {
    * @throws RetraceError INSTANT_UNKNOWN for a seq that is not stored
    */
   view(volumeId: VolumeId, seq: number): View {
-    return this.#views.open(this.#volumeAt(volumeId, seq).volume, seq);
+    const { group, volume } = this.#volumeAt(volumeId, seq);
+    return this.#views.open(group, volume, seq);
   }
 
   /** The same by plain replay of layers and log: slow, and independent of the indexes. */

@@ -150,3 +150,52 @@ describe('a journal that seals its log', () => {
     await again.close();
   });
 });
+
+describe('a journal that has lost a layer', () => {
+  /** Seals a history, takes one of its layers out of the catalog, and opens it again. */
+  const withoutLayer = async (pick: (layers: number) => number) => {
+    const dataDir = await newFolder();
+    const model = new JournalModel(SIZES);
+    const first = await open(dataDir);
+    await model.connect(first);
+    for (const one of fillSteps(120, 5)) await model.send([model.apply(one)]);
+    await sealed(first, 4);
+    const entries = first.metadata.list('layer');
+    const { id, value } = entries[pick(entries.length)]!;
+    await first.close();
+    const second = await open(dataDir, { sealing: 'off' });
+    await second.metadata.remove('layer', id);
+    await second.close();
+    const journal = await open(dataDir, { sealing: 'off' });
+    await model.connect(journal);
+    const [group] = value.groups as { fromSeq: number; toSeq: number }[];
+    return { journal, model, ...group! };
+  };
+
+  const picks = [
+    ['in the middle', () => 1],
+    ['at the end', (count: number) => count - 1],
+    ['at the start', () => 0],
+  ] as const;
+  it.each(picks)('%s gives no wrong bytes: what needs it fails by name', async (_where, pick) => {
+    const { journal, model, fromSeq, toSeq } = await withoutLayer(pick);
+    const places = journal.problems().map(({ message }) => message);
+    expect(places.join()).toContain('are lost: no layer has them');
+    if (fromSeq > 6) await checkInstant(model, fromSeq - 1);
+    for (const seq of [fromSeq, toSeq, toSeq + 1]) {
+      const view = journal.view(model.volumeIds[0]!, seq);
+      for (let block = 0; block * 4096 < view.sizeBytes; block++) {
+        const bytes = Buffer.alloc(4096);
+        const truth = model.truth[seq]![0]!.subarray(block * 4096, (block + 1) * 4096);
+        const reading = async () => await view.read(block * 4096, bytes);
+        const failure = await reading().catch(String);
+        if (failure === undefined) expect(bytes.equals(truth)).toBe(true);
+        else expect(failure).toContain(`instants before seq:${fromSeq} do not need it`);
+      }
+      await expect(journal.replayView(model.volumeIds[0]!, seq)).rejects.toMatchObject({
+        code: 'CORRUPTION',
+      });
+    }
+    await journal.close();
+  });
+});

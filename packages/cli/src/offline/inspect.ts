@@ -54,6 +54,7 @@ const KINDS: Readonly<Record<string, string>> = {
   'catalog-change': 'a generation of the catalog of a data directory (LevelDB)',
   'catalog-end': 'a generation of the catalog of a data directory (LevelDB)',
   'catalog-snapshot': 'a snapshot of the catalog of a data directory',
+  'layer-header': 'a layer: a sealed part of the history',
 };
 
 /** What the journal can say of a file or database of a data directory; undefined for others. */

@@ -76,6 +76,14 @@ export class LayerGroup {
   }
 
   /**
+   * The record of the largest seq that is at most `seq`; undefined when all are later.
+   * @throws RetraceError CORRUPTION, STORAGE_FAILED
+   */
+  lastAtMost(seq: number): Promise<LayerRecord | undefined> {
+    return this.#lastAtMost(KEY.seq, 'seq', seq);
+  }
+
+  /**
    * The largest seq whose time is at most `timeUs`; 0 when there is none.
    * @throws RetraceError CORRUPTION, STORAGE_FAILED
    */

@@ -9,6 +9,14 @@ import type { Storage } from '../storage/storage.js';
 import { decodeLayerEntry, LAYER_KIND, type LayerEntry } from './layer-entry.js';
 import { LAYER_DIRECTORY, layerPath, parseLayerFileName } from './layer-paths.js';
 
+/** Records of a group that nothing has any more. Bounds are inclusive. */
+export interface LayerHole {
+  readonly fromLsn: number;
+  readonly toLsn: number;
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
 /** The layers there are, in lsn order, and their files as far as they have been opened. */
 export class LayerSet {
   readonly #storage: Storage;
@@ -17,6 +25,8 @@ export class LayerSet {
   readonly #files = new Map<number, Promise<LayerFile>>();
   readonly #open = new Map<number, LayerFile>();
   readonly #problems: Damage[] = [];
+  /** Lsns that no layer has, and that are not in the log. */
+  readonly #holes: { readonly fromLsn: number; readonly toLsn: number }[] = [];
   #highest = 0;
 
   constructor(storage: Storage, caches: LayerCacheLimits) {
@@ -48,20 +58,25 @@ export class LayerSet {
   #checkCover(): void {
     let next = 1;
     for (const { fromLsn, toLsn, layer, lostBlocks } of this.#entries) {
-      if (fromLsn > next) {
-        const message = `the records of lsn ${next} to ${fromLsn - 1} are lost: no layer has them`;
-        this.#problems.push({
-          ...damage(LAYER_DIRECTORY, message),
-          lostFromLsn: next,
-          lostToLsn: fromLsn - 1,
-        });
-      }
+      if (fromLsn > next) this.#noteHole(next, fromLsn - 1);
       if (lostBlocks > 0) {
         const message = `${lostBlocks} blocks were damaged in the log before they were sealed`;
         this.#problems.push(damage(layerPath(layer), message));
       }
       next = toLsn + 1;
     }
+  }
+
+  /** The log begins here: what lies between the last layer and this is missing. */
+  noteLogStart(firstLsn: number): void {
+    if (firstLsn > this.lastLsn + 1) this.#noteHole(this.lastLsn + 1, firstLsn - 1);
+  }
+
+  #noteHole(fromLsn: number, toLsn: number): void {
+    this.#holes.push({ fromLsn, toLsn });
+    const message = `the records of lsn ${fromLsn} to ${toLsn} are lost: no layer has them`;
+    const lost = { lostFromLsn: fromLsn, lostToLsn: toLsn };
+    this.#problems.push({ ...damage(LAYER_DIRECTORY, message), ...lost });
   }
 
   problems(): readonly Damage[] {
@@ -101,6 +116,26 @@ export class LayerSet {
       .filter(({ volumes }) =>
         volumes.some((v) => v.volumeId === volumeId && v.fromSeq > 0 && v.fromSeq <= seq),
       )
+      .reverse();
+  }
+
+  /**
+   * Where records of a group are missing before `seq`, newest first: lsns that nothing has any
+   * more, and at which the group's seqs are not dense.
+   * @param logFirstSeq - of the group's records in the log; Infinity when there is none
+   */
+  holesOf(groupId: number, seq: number, logFirstSeq: number): readonly LayerHole[] {
+    const own = this.ofGroup(groupId).map((entry) => ({
+      entry,
+      group: entry.groups.find((group) => group.groupId === groupId)!,
+    }));
+    return this.#holes
+      .map(({ fromLsn, toLsn }): LayerHole => {
+        const before = own.findLast(({ entry }) => entry.toLsn < fromLsn)?.group.toSeq ?? 0;
+        const after = own.find(({ entry }) => entry.fromLsn > toLsn)?.group.fromSeq ?? logFirstSeq;
+        return { fromLsn, toLsn, fromSeq: before + 1, toSeq: after - 1 };
+      })
+      .filter(({ fromSeq, toSeq }) => fromSeq <= toSeq && fromSeq <= seq)
       .reverse();
   }
 

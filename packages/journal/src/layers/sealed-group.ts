@@ -16,10 +16,15 @@ export class SealedGroup implements SealedRecords {
     this.#groupId = groupId;
   }
 
+  /** A lost record took place at the time of the one before it. */
   async timeOf(seq: number): Promise<number> {
-    const record = await this.recordAt(seq);
-    // A lost record took place at the time of the one before it.
-    return record?.timeUs ?? (seq > 1 ? await this.timeOf(seq - 1) : 0);
+    const entry = this.#layers
+      .ofGroup(this.#groupId)
+      .findLast(({ groups }) =>
+        groups.some((g) => g.groupId === this.#groupId && g.fromSeq <= seq),
+      );
+    const record = entry && (await (await this.#open(entry)).lastAtMost(seq));
+    return record?.timeUs ?? 0;
   }
 
   async lastSeqAtTime(timeUs: number): Promise<number> {

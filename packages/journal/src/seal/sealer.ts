@@ -236,8 +236,10 @@ export class Sealer {
     this.#gone.splice(0, gone.length);
     const spared = this.#spared;
     this.#spared = numbersOf(sealed);
-    await drained();
-    await this.#removeFiles(spared);
+    // Not waited for: whoever reads may take long, and sealing goes on.
+    void drained().then(async () => {
+      if (!this.#closed) await this.#removeFiles(spared);
+    });
   }
 
   /** What cannot be removed now is removed by a later start. */

@@ -13,6 +13,7 @@ import { decodePayloadHeader, PAYLOAD_HEADER_BYTES } from '../log/payload-header
 import { decodeFormatFile } from '../storage/format-file.js';
 import type { Storage, StoredFile } from '../storage/storage.js';
 import { readAll } from '../storage/write-all.js';
+import { inspectLayer, layerHead } from './inspect-layer.js';
 import { inspectSnapshot, isSnapshotHead } from './inspect-snapshot.js';
 import type { InspectedPart } from './inspected-part.js';
 
@@ -79,6 +80,8 @@ async function* inspectFile(storage: Storage, path: string): AsyncGenerator<Insp
     if (format !== undefined) {
       yield { at: 'byte 0', what: 'format-file', fields: { ...format } };
       for (const problem of problems) yield damaged('format file', problem);
+    } else if (layerHead(head) !== undefined) {
+      yield* inspectLayer(storage, path, layerHead(head)!);
     } else if (isSnapshotHead(head)) {
       yield* inspectSnapshot(file, size);
     } else {

@@ -12,6 +12,11 @@ export interface InspectedPart {
     | 'catalog-snapshot'
     | 'catalog-entry'
     | 'catalog-loss'
+    | 'layer-header'
+    | 'layer'
+    | 'layer-volume'
+    | 'layer-group'
+    | 'layer-records'
     | 'damaged';
   readonly fields: Readonly<Record<string, unknown>>;
 }
