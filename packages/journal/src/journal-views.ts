@@ -107,8 +107,8 @@ const lostRecords = (volumeName: string, hole: LayerHole): RetraceError => {
     : `seq:${fromSeq} and later`;
   return new RetraceError(
     'CORRUPTION',
-    `${volumeName}: the layer with the records of lsn ${fromLsn} to ${toLsn} (${range}) is missing; ` +
-      `instants before seq:${fromSeq} do not need it`,
+    `${volumeName}: the layer with the records of lsn ${fromLsn} to ${toLsn} (${range}) is ` +
+      `missing; instants before seq:${fromSeq} do not need it`,
     { details: { volume: volumeName, fromSeq, place: `lsn ${fromLsn} to ${toLsn}` } },
   );
 };

@@ -88,6 +88,7 @@ export class Journal {
     this.#layers = new LayerSet(open.storage, {
       pageBytesMax: this.#limits.layerPageBytesMax,
       chunkBytesMax: this.#limits.layerChunkBytesMax,
+      blockBytesMax: this.#limits.layerBlockBytesMax,
     });
     this.#sealed = new SealedGroups(this.#layers);
     this.#views = new JournalViews({

@@ -17,6 +17,8 @@ export interface JournalLimits {
   readonly layerPageBytesMax: number;
   /** Decompressed payload of layers that is kept in memory. */
   readonly layerChunkBytesMax: number;
+  /** The same by single blocks, for reads at random places. */
+  readonly layerBlockBytesMax: number;
 }
 
 /** About 75 bytes of memory an extent (docs/architecture.md): 16 million take 1.2 GB. */
@@ -26,5 +28,6 @@ export const JOURNAL_LIMITS: JournalLimits = {
   extentsLookupsMax: 16_384,
   extentsPerAnswerMax: 16_384,
   layerPageBytesMax: 64 * MIB,
-  layerChunkBytesMax: 128 * MIB,
+  layerChunkBytesMax: 64 * MIB,
+  layerBlockBytesMax: 192 * MIB,
 };

@@ -1,3 +1,4 @@
+import { BlockCache } from './block-cache.js';
 import { ByteCache } from './byte-cache.js';
 import type { PageDirectory } from './page-directory.js';
 import type { RecordPage } from './record-page.js';
@@ -11,15 +12,19 @@ export interface LayerCacheLimits {
   readonly pageBytesMax: number;
   /** Decompressed chunks. */
   readonly chunkBytesMax: number;
+  /** Single blocks of them. */
+  readonly blockBytesMax: number;
 }
 
 /** What all open layers keep in memory, within one bound. */
 export class LayerCaches {
   readonly pages: ByteCache<CachedPage>;
   readonly chunks: ByteCache<Buffer>;
+  readonly blocks: BlockCache;
 
-  constructor({ pageBytesMax, chunkBytesMax }: LayerCacheLimits) {
+  constructor({ pageBytesMax, chunkBytesMax, blockBytesMax }: LayerCacheLimits) {
     this.pages = new ByteCache<CachedPage>(pageBytesMax, ({ memoryBytes }) => memoryBytes);
+    this.blocks = new BlockCache(blockBytesMax);
     this.chunks = new ByteCache<Buffer>(chunkBytesMax, ({ length }) => length);
   }
 }

@@ -53,7 +53,7 @@ const writeSmall = async (storage: MemoryStorage): Promise<LayerSummary> => {
 const openSmall = (storage: MemoryStorage): Promise<LayerFile> =>
   LayerFile.open({
     ...{ storage, path: PATH, layer: LAYER },
-    caches: new LayerCaches({ pageBytesMax: 1e6, chunkBytesMax: 1e6 }),
+    caches: new LayerCaches({ pageBytesMax: 1e6, chunkBytesMax: 1e6, blockBytesMax: 1e6 }),
   });
 
 /** The answer as a text, or the code of the error: nothing but CORRUPTION is let through. */
@@ -201,7 +201,7 @@ describe('a damaged layer', () => {
   it('is refused when it is another one than was asked for, or longer, or missing', async () => {
     const storage = new MemoryStorage(new Chance(1));
     const { bytes, digest } = await writeSmall(storage);
-    const caches = new LayerCaches({ pageBytesMax: 0, chunkBytesMax: 0 });
+    const caches = new LayerCaches({ pageBytesMax: 0, chunkBytesMax: 0, blockBytesMax: 0 });
     const right = { storage, path: PATH, layer: LAYER, bytes, digest, caches };
     await (await LayerFile.open(right)).close();
     for (const wrong of [

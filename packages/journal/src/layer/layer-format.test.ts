@@ -61,7 +61,7 @@ describe('docs/formats/layer.md', () => {
 
     const storage = new MemoryStorage(new Chance(1));
     await (await storage.open(PATH, 'create')).writev([bytes], 0);
-    const caches = new LayerCaches({ pageBytesMax: 1e6, chunkBytesMax: 1e6 });
+    const caches = new LayerCaches({ pageBytesMax: 1e6, chunkBytesMax: 1e6, blockBytesMax: 1e6 });
     const file = await LayerFile.open({ storage, path: PATH, layer: 7, caches });
     expect(await verifyLayer(file)).toEqual([]);
     expect([file.fromLsn, file.toLsn, file.inputs]).toEqual([100, 101, INPUTS]);

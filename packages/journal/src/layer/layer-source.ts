@@ -3,6 +3,7 @@ import { decompressLater } from '../codec/codec.js';
 import type { StoredFile } from '../storage/storage.js';
 import { storageError } from '../storage/storage-error.js';
 import { readAll } from '../storage/write-all.js';
+import type { BlockShare } from './block-cache.js';
 import type { CacheShare } from './byte-cache.js';
 import { corrupt } from './corrupt.js';
 import type { CachedPage, LayerCaches } from './layer-caches.js';
@@ -17,6 +18,8 @@ export class LayerSource {
   readonly #file: StoredFile;
   readonly #pages: CacheShare<CachedPage>;
   readonly #chunks: CacheShare<Buffer>;
+  /** Payloads of single rows of compressed chunks. */
+  readonly blocks: BlockShare;
   #users = 0;
   #closing: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -27,6 +30,7 @@ export class LayerSource {
     this.fileBytes = fileBytes;
     this.#pages = caches.pages.share();
     this.#chunks = caches.chunks.share();
+    this.blocks = caches.blocks.share();
   }
 
   /** How errors call a byte of the file. */
@@ -115,6 +119,7 @@ export class LayerSource {
   async #close(): Promise<void> {
     this.#pages.close();
     this.#chunks.close();
+    this.blocks.close();
     await new Promise<void>((resolve) => {
       if (this.#users === 0) resolve();
       else this.#closing = resolve;

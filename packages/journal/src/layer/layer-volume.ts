@@ -21,6 +21,9 @@ import type { RowPage } from './row-page.js';
 import { type ActivityRow, indexOfKey, type LayerRegion, levelOfKey } from './rows.js';
 import type { VersionPage } from './version-page.js';
 
+/** More than a page has rows: tells rows of one chunk apart in a cache's keys. */
+const ROWS_SPAN = LAYER_BOUNDS.pageRows + 1;
+
 /** How much one range query may answer. */
 export interface LayerBudget {
   /** Pieces or runs; at least 1. */
@@ -157,15 +160,33 @@ export class LayerVolume {
   read(place: RowPlace, target: Buffer, skip: number): undefined | Promise<void> {
     const { page, row } = place;
     const ref = page.chunks[page.chunkOf[row]!]!;
-    const chunk = this.#source.cachedChunk(ref);
     const at = page.payloadAt[row]!;
     const end = at + page.payloadBytes[row]!;
-    if (chunk !== undefined) return this.#copy(place, chunk.subarray(at, end), target, skip);
-    // The block's own checksum is enough: no need for all the others of a chunk that is raw.
-    const stored =
-      ref.codec === CODEC.raw
-        ? this.#source.readBlock(ref.position + at, end - at)
-        : this.#source.loadChunk(ref).then((plain) => plain.subarray(at, end));
+    if (ref.codec === CODEC.raw) {
+      // The block's own checksum is enough: no need for all the others of a chunk that is raw.
+      const stored = this.#source.readBlock(ref.position + at, end - at);
+      return this.#finish(place, stored, target, skip);
+    }
+    const { blocks } = this.#source;
+    const key = ref.position * ROWS_SPAN + row;
+    const known = blocks.get(key);
+    if (known !== undefined) return this.#copy(place, known, target, skip);
+    const pick = (chunk: Buffer): Buffer => {
+      const payload = chunk.subarray(at, end);
+      if (key <= Number.MAX_SAFE_INTEGER) blocks.put(key, payload);
+      return payload;
+    };
+    const chunk = this.#source.cachedChunk(ref);
+    const payload = chunk === undefined ? this.#source.loadChunk(ref).then(pick) : pick(chunk);
+    return this.#finish(place, payload, target, skip);
+  }
+
+  #finish(
+    place: RowPlace,
+    stored: Buffer | Promise<Buffer>,
+    target: Buffer,
+    skip: number,
+  ): undefined | Promise<void> {
     if (!(stored instanceof Promise)) return this.#copy(place, stored, target, skip);
     return stored.then(
       (payload) => this.#copy(place, payload, target, skip),

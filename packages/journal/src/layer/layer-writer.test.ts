@@ -12,7 +12,7 @@ import { verifyLayer } from './verify-layer.js';
 const PATH = 'a.layer';
 const BLOCK = Buffer.alloc(512, 'x');
 const CRC = crc32c(BLOCK);
-const CACHES = { pageBytesMax: 1e6, chunkBytesMax: 1e6 };
+const CACHES = { pageBytesMax: 1e6, chunkBytesMax: 1e6, blockBytesMax: 1e6 };
 
 const open = (storage: MemoryStorage) =>
   LayerFile.open({ storage, path: PATH, layer: LAYER, caches: new LayerCaches(CACHES) });

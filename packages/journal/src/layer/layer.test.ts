@@ -42,7 +42,11 @@ const written = async (seed: number, size: number): Promise<Written> => {
   const limits = chance.hit(0.8) ? { ...SMALL_LIMITS, compressionLevel } : { compressionLevel };
   const summary = await writeLayer(storage, 'a.layer', model, limits);
   const bytesMax = CACHE_BYTES[chance.below(CACHE_BYTES.length)]!;
-  const caches = new LayerCaches({ pageBytesMax: bytesMax, chunkBytesMax: bytesMax });
+  const caches = new LayerCaches({
+    pageBytesMax: bytesMax,
+    chunkBytesMax: bytesMax,
+    blockBytesMax: bytesMax,
+  });
   const { bytes, digest } = summary;
   const file = await LayerFile.open({
     ...{ storage, path: 'a.layer', layer: LAYER, bytes, digest, caches, limits },

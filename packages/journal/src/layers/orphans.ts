@@ -41,7 +41,7 @@ export const clearOrphans = async (
 };
 
 const isWhole = async (storage: Storage, path: string, layer: number): Promise<boolean> => {
-  const caches = new LayerCaches({ pageBytesMax: 0, chunkBytesMax: 0 });
+  const caches = new LayerCaches({ pageBytesMax: 0, chunkBytesMax: 0, blockBytesMax: 0 });
   try {
     const file = await LayerFile.open({ storage, path, layer, caches });
     await file.close();

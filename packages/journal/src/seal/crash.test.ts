@@ -33,7 +33,11 @@ interface OpenStore extends OpenLog {
 const openStore = async (storage: MemoryStorage): Promise<OpenStore> => {
   const open = await openLog(storage);
   const { log, catalog, timers } = open;
-  const layers = new LayerSet(storage, { pageBytesMax: 1 << 20, chunkBytesMax: 1 << 20 });
+  const layers = new LayerSet(storage, {
+    pageBytesMax: 1 << 20,
+    chunkBytesMax: 1 << 20,
+    blockBytesMax: 1 << 20,
+  });
   await layers.load(catalog);
   const sealer = new Sealer({
     ...{ storage, catalog, log, layers, timers },

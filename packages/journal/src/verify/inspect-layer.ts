@@ -20,7 +20,7 @@ export const inspectLayer = async function* (
   { layer, serverUuid }: LayerHeader,
 ): AsyncGenerator<InspectedPart> {
   yield { at: 'byte 0', what: 'layer-header', fields: { layer, serverUuid } };
-  const caches = new LayerCaches({ pageBytesMax: 1 << 22, chunkBytesMax: 0 });
+  const caches = new LayerCaches({ pageBytesMax: 1 << 22, chunkBytesMax: 0, blockBytesMax: 0 });
   try {
     const file = await LayerFile.open({ storage, path, layer, caches });
     try {
